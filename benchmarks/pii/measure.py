@@ -1,0 +1,209 @@
+"""Measure the finder of personal data: recall and precision per kind, false alarms, speed; presidio's own defaults beside it.
+
+    python benchmarks/pii/measure.py --data DIR [--show 20] [--rows 2000]
+
+DIR holds `pii/pii_test.jsonl.gz` (text, spans), `overlap/contamination_pairs.jsonl.gz` and `chat/dolly_15k.jsonl.gz`; what is
+missing is left out and said. Where `sample_data/truth.parquet` exists, recall on the planted faults is printed too.
+A gold span is found when a finding of its kind overlaps it, and covered when findings of any kind hide every character.
+"""
+
+import argparse
+import gzip
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from curate import files, pii, placeholders
+from curate.pii import Finding, Findings
+from curate.stats import wilson
+
+Find = Callable[[Sequence[str]], list[Findings]]
+
+KIND_OF = {
+    "EMAIL_ADDRESS": "EMAIL", "PHONE_NUMBER": "PHONE", "CREDIT_CARD": "CREDIT_CARD", "IBAN_CODE": "IBAN", "US_SSN": "US_SSN",
+    "IP_ADDRESS": "IP", "US_DRIVER_LICENSE": "DRIVER_LICENSE", "ADDRESS": "STREET_ADDRESS", "DOMAIN_NAME": "URL",
+    "DATE_TIME": "DATE_OF_BIRTH", "US_PASSPORT": "PASSPORT", "US_BANK_NUMBER": "BANK_ACCOUNT", "UK_NHS": "NHS",
+    "MAC_ADDRESS": "MAC",
+}  # fmt: skip
+BY_POLICY = {
+    "URL": "links without user data are not personal here",
+    "DATE_OF_BIRTH": "only dates beside a word for birth",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--show", type=int, default=0, help="findings to print from texts without labels")
+    parser.add_argument("--rows", type=int, default=2000, help="rows of Dolly to look at")
+    options = parser.parse_args()
+    finders: dict[str, Find] = {"winnow": pii.load().find, "presidio, threshold 0": presidio()}
+    finders["winnow"]([""])  # loads presidio, which is not what is timed
+    labelled(options.data / "pii" / "pii_test.jsonl.gz", finders)
+    planted(Path(__file__).parents[2] / "sample_data", finders["winnow"])
+    code = [
+        row["eval_item"]
+        for row in lines(options.data / "overlap" / "contamination_pairs.jsonl.gz")
+        if "humaneval" in row["source"].lower()
+    ]
+    unlabelled("HumanEval items", sorted(set(code)), finders, options.show)
+    dolly = list(lines(options.data / "chat" / "dolly_15k.jsonl.gz"))[: options.rows]
+    texts = [f"{row['instruction']}\n{row['context']}\n{row['response']}" for row in dolly]
+    unlabelled(f"Dolly rows, the first {len(texts):,}", texts, finders, options.show)
+
+
+def labelled(path: Path, finders: dict[str, Find]) -> None:
+    """Recall and precision per kind against verified spans, and false alarms on the controls."""
+    rows = list(lines(path))
+    if not rows:
+        return
+    texts = [row["text"] for row in rows]
+    print(f"\n{path.name}: {len(rows):,} texts, Wilson intervals of 95 %")
+    for name, find in finders.items():
+        found, rate = timed(find, texts)
+        print(f"\n  {name}: {rate:,.0f} texts/s, {Counter(len(f) > 0 for f in found)[True]:,} texts with a finding")
+        for label, kind in KIND_OF.items():
+            print_kind(label, kind, rows, found)
+        controls = [place for place, row in enumerate(rows) if not row["spans"] and "control" in row["source"]]
+        print(
+            f"    controls without personal data: {sum(len(found[i]) > 0 for i in controls)} of {len(controls)} with a false alarm"
+        )
+
+
+def print_kind(label: str, kind: str, rows: Sequence[dict], found: Sequence[Findings]) -> None:
+    gold = [(i, s) for i, row in enumerate(rows) for s in row["spans"] if s["label"] == label]
+    ours = [(i, f) for i, some in enumerate(found) for f in some if f.kind == kind]
+    if not gold and not ours:
+        return
+    hit = sum(any(f.kind == kind and touches(f, s) for f in found[i]) for i, s in gold)
+    hidden = sum(hides(found[i], s) for i, s in gold)
+    right = sum(any(s["label"] == label and touches(f, s) for s in rows[i]["spans"]) for i, f in ours)
+    personal = sum(any(touches(f, s) for s in rows[i]["spans"]) for i, f in ours)
+    note = f"  ({BY_POLICY[kind]})" if kind in BY_POLICY else ""
+    print(
+        f"    {kind:15} recall {wilson(hit, len(gold))}; covered {hidden}; precision {wilson(right, len(ours))}; on any gold span {personal}{note}"
+    )
+
+
+def survivors(folder: Path, spans: Sequence[tuple[int, dict]]) -> None:
+    """What is left of the planted values after replacement, in the whole row: turns, tool calls, other fields."""
+    chats = files.read(folder / "support-raw.jsonl").chats
+    after = placeholders.replace(chats, pii.load()).kept
+    text = {
+        int(row["source"].rsplit(":", 1)[1]): json.dumps(row, ensure_ascii=False) for row in after.iter_rows(named=True)
+    }
+    left = Counter(span["kind"] for line, span in spans if span["value"] in text.get(line, ""))
+    rows = {line for line, span in spans if span["kind"] != "person"}
+    held = {line for line, span in spans if span["kind"] != "person" and span["value"] in text.get(line, "")}
+    print(f"    after replacement: values left {dict(left)}; rows with a form left {wilson(len(held), len(rows))}")
+
+
+def planted(folder: Path, find: Find) -> None:
+    """Recall per kind on the planted personal data of the sample data, where it is present."""
+    truth = folder / "truth.parquet"
+    if not truth.exists():
+        print(f"\n{truth.name}: not there, left out")
+        return
+    import polars as pl
+
+    facts = [fact for fact in pl.read_parquet(truth).iter_rows(named=True) if fact["fault"] == "pii"]
+    rows = [read_or_none(line) for line in (folder / "support-raw.jsonl").read_bytes().split(b"\n")]
+    places = [(number, turn) for number, row in enumerate(rows, 1) for turn in range(len(contents(row)))]
+    found = dict(zip(places, find([contents(rows[number - 1])[turn] for number, turn in places]), strict=True))
+    spans = [(fact["line"], span) for fact in facts for span in json.loads(fact["detail"])["spans"]]
+    print(f"\nsample data: {len(spans)} planted values in {len(facts)} rows; covered whole, by findings of any kind")
+    for kind in sorted({span["kind"] for _, span in spans}):
+        mine = [(line, span) for line, span in spans if span["kind"] == kind]
+        hits = [(hides(found[line, s["turn"]], s), found[line, s["turn"]]) for line, s in mine]
+        kinds = Counter(f.kind for (_, some), (_, s) in zip(hits, mine, strict=True) for f in some if touches(f, s))
+        print(f"    {kind:18} recall {wilson(sum(hidden for hidden, _ in hits), len(mine))}  {dict(kinds)}")
+    survivors(folder, spans)
+    planted_lines = {fact["line"] for fact in facts}
+    alarms = [(place, f) for place, some in found.items() for f in some if place[0] not in planted_lines]
+    others = len({place for place in found if place[0] not in planted_lines})
+    print(f"    findings in the {others:,} turns of other rows: {len(alarms)} {Counter(f.kind for _, f in alarms)}")
+
+
+def read_or_none(line: bytes) -> dict | None:
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def contents(row: dict | None) -> list[str]:
+    turns = row.get("messages") if row else None
+    said = [turn.get("content") for turn in turns if isinstance(turn, dict)] if isinstance(turns, list) else []
+    return [text if isinstance(text, str) else "" for text in said]
+
+
+def hides(found: Findings, span: dict) -> bool:
+    return all(any(f.start <= place < f.end for f in found) for place in range(span["start"], span["end"]))
+
+
+def unlabelled(title: str, texts: Sequence[str], finders: dict[str, Find], show: int) -> None:
+    """How often each kind fires where nearly nothing is personal: to be looked at by eye."""
+    if not texts:
+        return
+    print(f"\n{title}: {len(texts):,} texts, {sum(map(len, texts)) / len(texts):,.0f} characters on average")
+    for name, find in finders.items():
+        found, rate = timed(find, texts)
+        kinds = Counter(f.kind for some in found for f in some)
+        print(
+            f"  {name}: {rate:,.0f} texts/s; {sum(map(bool, found)):,} texts with a finding; {dict(kinds.most_common())}"
+        )
+        if name == "winnow":
+            pairs = [(text, f) for text, some in zip(texts, found, strict=True) for f in some]
+            for text, f in pairs[:show]:
+                print(
+                    f"    {f.kind:14} {f.score} {text[max(0, f.start - 40) : f.start]!r} >>{text[f.start : f.end]!r}<< {text[f.end : f.end + 20]!r}"
+                )
+
+
+def presidio() -> Find:
+    """Presidio's predefined recognisers without a language model, every score counted."""
+    import tldextract.tldextract
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+    from presidio_analyzer.nlp_engine import NoOpNlpEngine
+    from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
+
+    # By default presidio's e-mail recogniser fetches the suffix list; here it reads the one on disk.
+    tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+    engine = NoOpNlpEngine(models=[{"lang_code": "en", "model_name": ""}])
+    registry: RecognizerRegistry = RecognizerRegistryProvider().create_recognizer_registry()
+    registry.recognizers = [r for r in registry.recognizers if r.name != "SpacyRecognizer"]
+    analyzer = AnalyzerEngine(registry=registry, nlp_engine=engine)
+
+    def find(texts: Sequence[str]) -> list[Findings]:
+        results = [analyzer.analyze(text=text, language="en") for text in texts]
+        return [
+            tuple(Finding(r.start, r.end, KIND_OF.get(r.entity_type, r.entity_type), r.score, "") for r in some)
+            for some in results
+        ]
+
+    return find
+
+
+def touches(finding: Finding, span: dict) -> bool:
+    return finding.start < span["end"] and span["start"] < finding.end
+
+
+def timed(find: Find, texts: Sequence[str]) -> tuple[list[Findings], float]:
+    start = time.process_time()
+    found = find(texts)
+    return found, len(texts) / (time.process_time() - start)
+
+
+def lines(path: Path) -> Iterator[dict]:
+    if not path.exists():
+        print(f"\n{path}: not there, left out")
+        return
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+if __name__ == "__main__":
+    main()

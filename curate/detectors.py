@@ -1,0 +1,43 @@
+"""The models of a run, handed to the steps as functions: the encoder, the finder of personal data, the toxicity scorer.
+
+    models = Models(encoder.load(), pii.load(), toxicity.load())
+
+One detector serves twice, on the data and on what a model says, so that before and after compare; every manifest and
+report names it with its fingerprint. Nothing heavy is loaded until a step first calls one.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from curate.encoder import Encoder
+from curate.pii import Finder
+from curate.toxicity import Scorer
+
+FACTS = ("name", "precision", "dimensions", "max_tokens", "fingerprint")
+
+
+@dataclass(frozen=True)
+class Models:
+    """What a run uses; each is called only when a step needs it."""
+
+    encoder: Encoder
+    find_pii: Finder
+    score_toxicity: Scorer
+
+    def describe(self) -> dict[str, Any]:
+        """Names and fingerprints, for manifests."""
+        return {
+            "encoder": encoder_facts(self.encoder),
+            "pii": {"name": self.find_pii.name, "fingerprint": self.find_pii.fingerprint},
+            "toxicity": {"name": self.score_toxicity.name, "fingerprint": self.score_toxicity.fingerprint},
+        }
+
+    def named(self) -> dict[str, str]:
+        """What does what, with the head of its fingerprint, for people."""
+        parts = (("encoder", self.encoder), ("personal data", self.find_pii), ("toxicity", self.score_toxicity))
+        return {what: f"{model.name} ({model.fingerprint[:12]})" for what, model in parts}
+
+
+def encoder_facts(encoder: Encoder) -> dict[str, Any]:
+    """The encoder, as certificates and manifests name it."""
+    return {key: getattr(encoder, key) for key in FACTS}

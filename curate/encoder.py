@@ -1,0 +1,148 @@
+"""Texts to unit vectors, so that what means the same lies close together.
+
+    encoder = load(cache=cache.open())
+    windows = encoder.encode(["How do I reset my password?", "I forgot my password."])
+    windows.vectors @ windows.vectors.T
+
+The default is all-MiniLM-L6-v2 (English, 256 tokens a window): the local Hugging Face copy, else the one that is installed
+with Winnow; its weights are checked by hash either way. Any sentence-transformers model on this machine can be named
+instead. Nothing is fetched. torch is loaded when the first text is not in the cache, so a run that is fully cached needs none.
+"""
+
+import hashlib
+import itertools
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from curate import encoder_files, network, windows
+from curate.cache import Cache, remember
+from curate.chats import canonical_json
+from curate.errors import BadInput
+from curate.progress import Progress, silent
+from curate.windows import Windows
+
+__all__ = ["Encoder", "Windows", "load"]
+
+TEXTS_PER_CHUNK = 2048
+
+Precision = Literal["auto", "bf16", "fp32"]
+Spans = tuple[npt.NDArray[np.int32], windows.Vectors]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A model that is on this machine, named by a fingerprint of all that decides its vectors.
+
+    The fingerprint covers weights, tokenizer, modules and their settings, prompt, precision and how texts are cut. It does
+    not cover the processor: two machines agree to about 1e-3 in bf16 and 1e-6 in fp32, so near a threshold ask `exact()`.
+    """
+
+    name: str
+    path: Path
+    precision: str  # bf16 | fp32
+    dimensions: int
+    max_tokens: int
+    fingerprint: str
+    prompt: str = ""
+    cache: Cache | None = field(default=None, repr=False, compare=False)
+    progress: Progress = field(default=silent, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.precision}, {self.max_tokens} tokens a window, {self.fingerprint[:12]}"
+
+    def encode(self, texts: Sequence[str]) -> Windows:
+        """Windows of the texts and their unit vectors; each distinct text is encoded once, and never again if cached."""
+        found = remember(
+            self.cache,
+            f"vectors/{self.fingerprint}",
+            texts,
+            self._compute,
+            pack=lambda value: windows.pack(value[0], value[1], self._dtype),
+            unpack=lambda value: windows.unpack(value, self.dimensions, self._dtype),
+            progress=self.progress,
+            step="embed",
+            chunk=TEXTS_PER_CHUNK,
+        )
+        spans = np.concatenate([np.empty((0, 2), np.int32), *(span for span, _ in found)])
+        vectors = np.concatenate([np.empty((0, self.dimensions), np.float32), *(rows for _, rows in found)])
+        owner = np.repeat(np.arange(len(texts), dtype=np.int32), [len(span) for span, _ in found])
+        return Windows(windows.unit(vectors), owner, spans[:, 0], spans[:, 1], len(texts))
+
+    def exact(self) -> "Encoder":
+        """The same encoder in fp32."""
+        return self if self.precision == "fp32" else self._exact
+
+    @cached_property
+    def _exact(self) -> "Encoder":
+        return _encoder(self.name, self.path, "fp32", self.cache, self.progress)
+
+    @cached_property
+    def _network(self) -> network.Network:
+        return network.Network(self.path, self.precision, self.max_tokens)
+
+    @property
+    def _dtype(self) -> str:
+        # Half precision is finer than bf16. fp32 decides near thresholds, so it is kept whole.
+        return "<f2" if self.precision == "bf16" else "<f4"
+
+    def _compute(self, texts: list[str]) -> list[Spans]:
+        net = self._network
+        pieces = net.cut(texts, self.prompt)
+        vectors = net.vectors([piece.ids for piece in pieces]) if pieces else np.empty((0, self.dimensions), np.float32)
+        if vectors.shape[1] != self.dimensions:
+            raise BadInput(
+                f"the encoder says {self.dimensions} dimensions and gives {vectors.shape[1]}", where=str(self.path)
+            )
+        vectors = windows.unit(vectors)
+        owner = np.array([piece.text for piece in pieces], dtype=np.int64)
+        spans = np.array([(piece.start, piece.end) for piece in pieces], dtype=np.int32).reshape(-1, 2)
+        edges = np.searchsorted(owner, np.arange(len(texts) + 1))
+        return [(spans[a:b], vectors[a:b]) for a, b in itertools.pairwise(edges)]
+
+
+def load(
+    name: str | None = None, *, precision: Precision = "auto", cache: Cache | None = None, progress: Progress = silent
+) -> Encoder:
+    """Find an encoder on this machine: the default one, or a sentence-transformers model by name or folder.
+
+    `auto` takes bf16 where the processor or GPU has it and where it agrees with fp32 on a sample (cosine >= .999), else fp32.
+    Raises BadInput, with the command that fetches it, if the model is not on disk.
+    """
+    name, path = encoder_files.find(name)
+    if precision == "fp32" or (precision == "auto" and not network.has_bf16()):
+        return _encoder(name, path, "fp32", cache, progress)
+    lower = _encoder(name, path, "bf16", cache, progress)
+    lowest = _fidelity(lower)
+    if lowest >= network.FIDELITY:
+        return lower
+    if precision == "bf16":
+        raise BadInput(
+            f"bf16 agrees with fp32 to a cosine of only {lowest:.4f} on this machine", where=name, hint="fp32"
+        )
+    print(f"{name}: bf16 agrees with fp32 to a cosine of only {lowest:.4f} here, so fp32 is used", file=sys.stderr)
+    return lower.exact()
+
+
+def _encoder(name: str, path: Path, precision: str, cache: Cache | None, progress: Progress) -> Encoder:
+    contents = encoder_files.read(path)
+    recipe = contents.facts() | {"precision": precision, "windows": windows.RULE, "overlap": windows.OVERLAP}
+    fingerprint = hashlib.sha256(canonical_json(recipe).encode()).hexdigest()
+    shape = (contents.dimensions, contents.max_tokens)
+    return Encoder(name, path, precision, *shape, fingerprint, contents.prompt, cache, progress)
+
+
+def _fidelity(encoder: Encoder) -> float:
+    """The lowest cosine of bf16 to fp32 on a sample, measured once per model and machine."""
+
+    def measure(machines: list[str]) -> list[float]:
+        return [network.Network(encoder.path, "fp32", encoder.max_tokens).fidelity() for _ in machines]
+
+    kind = f"fidelity/{encoder.fingerprint}"
+    return remember(encoder.cache, kind, [network.machine()], measure, lambda x: repr(x).encode(), float)[0]

@@ -1,0 +1,154 @@
+"""An iteration on disk: one turn of the loop. `data/` holds what curation wrote; the manifest is written last.
+
+    it = iteration.open(Path("iterations/001"))
+    it.manifest["counts"]       # rows read, kept, removed, quarantined, edited
+    it.ledger()                 # every removal and edit, with its reason
+
+A folder without a manifest never happened: the next run starts it over.
+"""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from curate import certificate, files
+from curate.errors import BadInput, Surroundings
+from curate.outcome import LEDGER
+
+WRITTEN = ("train.jsonl", "quarantine.jsonl", "ledger.parquet", "certificate.json", "report.html")
+# Two runs with the same values here write the same bytes.
+REQUEST = ("winnow", "data", "eval", "format", "on_error", "recipe", "inputs", "eval_files", "models")
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """A finished iteration's data: where it lies and its manifest."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def data(self) -> Path:
+        """The folder that holds the training file, the ledger and the certificate."""
+        return self.path / "data"
+
+    @property
+    def train_file(self) -> Path:
+        """The curated rows, in messages form."""
+        return self.data / "train.jsonl"
+
+    def chats(self) -> pl.DataFrame:
+        """The curated rows as a chat frame."""
+        return files.read([self.train_file], format="messages", on_error="stop").chats
+
+    def ledger(self) -> pl.DataFrame:
+        """Every removal and edit."""
+        return pl.read_parquet(self.data / "ledger.parquet")
+
+    def certificate(self) -> certificate.Statement:
+        """What is stated about overlap."""
+        return certificate.read(self.data / "certificate.json")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document of `--json`: counts by step and reason, fingerprints, seconds, memory, paths."""
+        keys = ("counts", "steps", "fingerprint", "outputs", "seconds", "peak_memory_mib", "notes")
+        paths = {name: str(self.data / name) for name in (*WRITTEN, "manifest.json")}
+        return {"iteration": str(self.path)} | {key: self.manifest[key] for key in keys} | {"paths": paths}
+
+    def __str__(self) -> str:
+        out = io.StringIO()
+        Console(file=out, width=100, color_system=None).print(self)
+        return out.getvalue().rstrip()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        counts = self.manifest["counts"]
+        yield Text.assemble(
+            (str(self.path), "bold"),
+            f": {counts['rows_read']:,} rows read = {counts['kept']:,} kept "
+            f"+ {counts['removed']:,} removed + {counts['quarantined']:,} in quarantine",
+        )
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name, side in (("step", "left"), ("rows in", "right"), ("removed", "right"), ("edited", "right")):
+            table.add_column(name, justify="right" if side == "right" else "left")
+        table.add_column("reasons")
+        for step in self.manifest["steps"]:
+            reasons = ", ".join(f"{rule} {n:,}" for rule, n in step["reasons"].items())
+            if step["overridden"]:
+                reasons = ", ".join(filter(None, [reasons, f"kept by the recipe {step['overridden']:,}"]))
+            table.add_row(step["name"], *(f"{step[key]:,}" for key in ("rows_in", "removed", "edited")), reasons)
+        yield table
+
+
+def open(path: Path) -> Iteration:
+    """Open a finished iteration; BadInput says what is there instead."""
+    place = path / "data" / "manifest.json"
+    if not path.exists():
+        raise BadInput("there is no such iteration", where=str(path), hint=f"winnow curate DATA --eval FILE -o {path}")
+    if not place.exists():
+        what = "curation was not finished here" if (path / "data").exists() else "this folder is no iteration"
+        raise BadInput(what, where=str(path), hint=f"winnow curate DATA --eval FILE -o {path}")
+    try:
+        return Iteration(path, json.loads(place.read_text(encoding="utf-8")))
+    except (ValueError, UnicodeDecodeError):
+        raise BadInput("the manifest is damaged", where=str(place), hint="delete the folder and curate again") from None
+
+
+def already(out: Path, request: Mapping[str, Any]) -> Iteration | None:
+    """The iteration at `out` if it is this very run and its files are whole; BadInput if it is another run."""
+    if not (out / "data" / "manifest.json").exists():
+        return None
+    found = open(out)
+    plain = json.loads(json.dumps(request))
+    changed = [key for key in REQUEST if found.manifest.get(key) != plain[key]]
+    if not changed:
+        damaged = [name for name, digest in found.manifest["outputs"].items() if _digest(found.data / name) != digest]
+        if not damaged:
+            return found
+        changed = damaged
+    raise BadInput(
+        f"this iteration exists already and was made from something else (differs in: {', '.join(changed)})",
+        where=str(out),
+        hint=f"another name after -o, or delete {out}",
+    )
+
+
+def _digest(path: Path) -> str | None:
+    return files.sha256(path) if path.exists() else None
+
+
+def start(out: Path) -> Path:
+    """The folder `out/data`, empty of what an interrupted run may have left."""
+    folder = out / "data"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in WRITTEN:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise Surroundings(f"cannot write here: {error.strerror}", where=str(folder)) from None
+    return folder
+
+
+def finish(out: Path, manifest: Mapping[str, Any]) -> Iteration:
+    """Write the manifest: from now on the iteration exists."""
+    files.write_text(out / "data" / "manifest.json", json_text(manifest))
+    return open(out)
+
+
+def write_ledger(ledger: pl.DataFrame, path: Path) -> None:
+    """The ledger as Parquet, in one piece."""
+    buffer = io.BytesIO()
+    ledger.select(LEDGER.names()).write_parquet(buffer, compression="zstd", statistics=False)
+    files.write_bytes(path, buffer.getvalue())
+
+
+def json_text(value: Any) -> str:
+    """JSON for people and machines: indented, sorted as given, Unicode as it is."""
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,196 @@
+"""A recipe becomes an iteration: the steps in order, every removal in the ledger, the manifest last.
+
+    curated = curate(["raw.jsonl"], ["eval.jsonl"], Path("iterations/001"), recipe.Recipe(), models)
+
+Vectors and detector findings are cached by content, so a run that was interrupted takes up where it stopped when it is
+run again; a folder without a manifest never happened. Same input, recipe and models give the same bytes: times stand
+only in the manifest.
+"""
+
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from curate import certificate, files, iteration, iteration_report, overlap, survey
+from curate import chats as chat
+from curate import recipe as recipes
+from curate.detectors import Models
+from curate.errors import BadInput, Refused
+from curate.overlap import EvalFile
+from curate.progress import Progress, silent
+from curate.recipe import Recipe
+from curate.samples import Samples
+from curate.steps import Steps, overlap_rule, run
+
+VERSIONS_OF = ("polars", "numpy", "torch", "transformers", "sentence-transformers", "presidio-analyzer", "phonenumbers")
+
+
+def curate(
+    data: Sequence[Path],
+    eval_paths: Sequence[Path],
+    out: Path,
+    recipe: Recipe,
+    models: Models,
+    *,
+    format: str = "auto",
+    on_error: str = "quarantine",
+    progress: Progress = silent,
+) -> iteration.Iteration:
+    """Read, run the recipe, write `out/data/`, manifest last.
+
+    Returns the finished iteration. A folder that already holds this very run is left as it is; one that holds another
+    run is BadInput. Raises BadInput when nothing usable is left, Surroundings when the disk fails.
+    """
+    started = time.perf_counter()
+    read = files.read(data, format=format, on_error=on_error)
+    eval_files = overlap.read_eval_files(eval_paths)
+    request = _request(data, eval_paths, read, eval_files, recipe, models, format, on_error)
+    if done := iteration.already(out, request):
+        return done
+    _check_overrides(recipe, read.chats)
+    steps = run(read.chats, eval_files, recipe, models, progress)
+    if not steps.kept.height:
+        raise BadInput("no row is left after curation", where=str(out), hint="winnow audit DATA, to see what fails")
+    folder = iteration.start(out)
+    outputs = _write(folder, steps, read, eval_files, recipe, models, progress)
+    manifest = request | {
+        "outputs": outputs,
+        "fingerprint": chat.dataset_fingerprint(steps.kept),
+        "counts": _counts(read, steps),
+        "steps": [vars(step) for step in steps.account],
+        "notes": [*read.notes, *steps.notes],
+        "versions": _versions(),
+        "seconds": round(time.perf_counter() - started, 1),
+        "peak_memory_mib": peak_memory_mib(),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    return iteration.finish(out, manifest)
+
+
+def restore(
+    before: iteration.Iteration,
+    row_ids: Sequence[str],
+    out: Path,
+    load: Callable[[Recipe], Models],
+    progress: Progress = silent,
+) -> iteration.Iteration:
+    """Curate the iteration's sources again into `out`, with these rows exempt from removal and edits.
+
+    BadInput for a row that the iteration did not touch; Refused for one that overlaps with an eval file, because that
+    cannot be overridden.
+    """
+    ledger = before.ledger()
+    for row_id in row_ids:
+        lines = ledger.filter(pl.col("row_id") == row_id)
+        if not lines.height:
+            raise BadInput(
+                f"nothing was done to row {row_id!r}", where=str(before.path), hint=f"winnow why {before.path} {row_id}"
+            )
+        if "overlap" in lines["step"].to_list():
+            raise Refused(
+                f"row {row_id!r} overlaps with an eval file; that cannot be overridden", where=str(before.path)
+            )
+    made_from = before.manifest
+    plain = dict(made_from["recipe"])
+    plain["keep"] = sorted({*plain["keep"], *row_ids})
+    recipe = recipes.of(plain)
+    data, evals = ([Path(path) for path in made_from[key]] for key in ("data", "eval"))
+    flags = {key: made_from[key] for key in ("format", "on_error")}
+    return curate(data, evals, out, recipe, load(recipe), **flags, progress=progress)
+
+
+def _request(
+    data: Sequence[Path],
+    eval_paths: Sequence[Path],
+    read: files.Read,
+    eval_files: Sequence[EvalFile],
+    recipe: Recipe,
+    models: Models,
+    format: str,
+    on_error: str,
+) -> dict[str, Any]:
+    """What decides the result: two runs with one request write the same bytes."""
+    return {
+        "winnow": certificate.tool_version(),
+        "data": [str(path) for path in data],
+        "eval": [str(path) for path in eval_paths],
+        "format": format,
+        "on_error": on_error,
+        "recipe": recipe.to_dict(),
+        "inputs": [vars(each) for each in read.inputs],
+        "eval_files": [{"name": file.name, "sha256": file.sha256, "cases": file.cases.height} for file in eval_files],
+        "models": models.describe(),
+    }
+
+
+def _check_overrides(recipe: Recipe, chats: pl.DataFrame) -> None:
+    unknown = sorted(set(recipe.keep) - set(chats["id"]))
+    if unknown:
+        raise BadInput(f"the recipe keeps row {unknown[0]!r}, which the data does not hold", where="keep")
+
+
+def _write(
+    folder: Path,
+    steps: Steps,
+    read: files.Read,
+    eval_files: Sequence[EvalFile],
+    recipe: Recipe,
+    models: Models,
+    progress: Progress,
+) -> dict[str, str]:
+    """All files of `data/` but the manifest; name -> SHA-256."""
+    files.write(steps.kept, folder / "train.jsonl", format="messages")
+    files.write_quarantine(read.quarantined, folder / "quarantine.jsonl")
+    iteration.write_ledger(steps.ledger, folder / "ledger.parquet")
+    # The certificate is issued for the bytes on disk, by a second and independent pass over them.
+    rule = overlap_rule(recipe)
+    statement = certificate.issue(folder / "train.jsonl", eval_files, models.encoder, rule=rule, progress=progress)
+    files.write_text(folder / "certificate.json", iteration.json_text(statement))
+    names = (read.inputs[0].path if len(read.inputs) == 1 else "raw rows", folder.parent.name)
+    difference = survey.compare(
+        read.chats, steps.kept, models, names=names, ledger=steps.ledger, with_duplicates=False, progress=progress
+    )
+    near, variants = iteration_report.closest(steps), iteration_report.variants(steps)
+    rows = Samples.of(steps.kept, [line[0] for line in (*near, *variants)], survey.mask(models))
+    all_cases = pl.concat(file.cases for file in eval_files)
+    cases = Samples.of(all_cases, [line[1] for line in (*near, *variants)], survey.mask(models))
+    page = iteration_report.report(folder.parent.name, _counts(read, steps), steps, statement, difference, rows, cases)
+    files.write_text(folder / "report.html", page.to_html())
+    return {name: files.sha256(folder / name) for name in iteration.WRITTEN if (folder / name).exists()}
+
+
+def _counts(read: files.Read, steps: Steps) -> dict[str, int]:
+    removed = steps.ledger.filter(pl.col("action") == "removed")["row_id"].n_unique()
+    counts = {
+        "rows_read": read.chats.height + read.quarantined.height,
+        "quarantined": read.quarantined.height,
+        "removed": removed,
+        "edited": steps.ledger.filter(pl.col("action") == "edited")["row_id"].n_unique(),
+        "kept": steps.kept.height,
+    }
+    if counts["kept"] + removed + counts["quarantined"] != counts["rows_read"]:
+        raise Refused(f"rows were lost: {counts}; this is a defect of Winnow, please report it")
+    return counts
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in VERSIONS_OF:
+        found[name] = version(name)
+    return found
+
+
+def peak_memory_mib() -> int:
+    """The highest resident memory of this process so far."""
+    try:
+        import resource
+    except ImportError:  # Windows has no getrusage
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (1024 * 1024) if sys.platform == "darwin" else peak // 1024

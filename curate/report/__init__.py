@@ -1,0 +1,132 @@
+"""One report, four ways to read it: terminal, Markdown, a self-contained HTML page, JSON.
+
+    report = Report("Audit of chats.jsonl", facts=(Fact("rows", 1_204),), sections=(Section("Lengths"),))
+    print(report)
+    report.write(Path("audit.html"))        # or .md, or .json
+
+Whoever measures builds the blocks; nothing here knows what a dataset is.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate import save
+from curate.errors import BadInput
+from curate.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Fact,
+    Figure,
+    Finding,
+    Kind,
+    Note,
+    Page,
+    Pair,
+    Plot,
+    Section,
+    Severity,
+    Table,
+)
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Block",
+    "Cell",
+    "Column",
+    "Fact",
+    "Figure",
+    "Finding",
+    "Kind",
+    "Note",
+    "Pair",
+    "Plot",
+    "Report",
+    "Section",
+    "Severity",
+    "Table",
+]
+
+SCHEMA_VERSION = "winnow-report/1"
+PLAIN_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Report(Page):
+    """A page that prints itself. `str(report)` is the terminal text without colour codes."""
+
+    def __rich__(self) -> "RenderableType":
+        from curate.report import terminal
+
+        return terminal.render(self)
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        paper = StringIO()
+        Console(file=paper, width=PLAIN_WIDTH, color_system=None, force_terminal=False, emoji=False).print(self)
+        return "\n".join(line.rstrip() for line in paper.getvalue().splitlines()).strip("\n")
+
+    def to_markdown(self) -> str:
+        """The report as Markdown."""
+        from curate.report import markdown
+
+        return markdown.render(self)
+
+    def to_html(self) -> str:
+        """The report as one HTML page that makes no request."""
+        from curate.report import html
+
+        return html.render(self)
+
+    def to_json(self) -> str:
+        """The report as one JSON document; dataset text in it is not cut."""
+        text = json.dumps({"schema": SCHEMA_VERSION, **_plain(self)}, ensure_ascii=False, indent=1, allow_nan=False)
+        # Half a surrogate pair cannot be written as UTF-8; in JSON its escape can.
+        return text.encode("utf-8", "backslashreplace").decode() + "\n"
+
+    def write(self, path: Path) -> Path:
+        """Write .html, .md or .json by the suffix; a reader sees the old file or the new one, never half of one."""
+        path = Path(path)
+        match path.suffix.lower():
+            case ".html" | ".htm":
+                text = self.to_html()
+            case ".md" | ".markdown":
+                text = self.to_markdown()
+            case ".json":
+                text = self.to_json()
+            case other:
+                raise BadInput(
+                    f"a report is written as .html, .md or .json, not as {other or 'a file without a suffix'}",
+                    where=str(path),
+                    hint=f"-o {path.with_suffix('.html')}",
+                )
+        save.write_text(path, text)
+        return path
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Figure):
+        return {"type": "Figure", **_fields(value), "text": str(value)}
+    if is_dataclass(value):
+        return {"type": type(value).__name__, **_fields(value)}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    # The drawing is for eyes; its numbers stand beside it.
+    return {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.name != "svg"}

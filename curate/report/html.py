@@ -1,0 +1,59 @@
+"""A report as one self-contained HTML page: escaped text, no script, no request to anywhere.
+
+The page forbids itself every request (`default-src 'none'`); pictures are inline SVG, checked before they are let in.
+"""
+
+from functools import cache
+from pathlib import Path
+from xml.etree import ElementTree
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from curate.report.blocks import SYMBOLS, Column, Figure, Page, cell_text
+from curate.report.excerpt import differing, excerpt, visible
+
+TEMPLATE = "page.html.j2"
+
+_SVG = "{http://www.w3.org/2000/svg}"
+_LINK = "{http://www.w3.org/1999/xlink}href"
+_DRAWING = {"svg", "g", "path", "text", "tspan", "rect", "circle", "line", "use", "defs", "clipPath", "title"}
+
+
+def render(page: Page) -> str:
+    """The whole page as HTML text."""
+    return _template().render(page=page) + "\n"
+
+
+@cache
+def _template() -> Template:
+    room = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    room.filters |= {"visible": visible, "cell": cell_text, "inert": inert, "excerpt": excerpt}
+    room.globals |= {
+        "SYMBOLS": SYMBOLS,
+        "differing": differing,
+        "Column": Column,
+        "is_figure": lambda cell: isinstance(cell, Figure),
+        "kind": lambda block: type(block).__name__,
+    }
+    return room.get_template(TEMPLATE)
+
+
+def inert(svg: str) -> Markup:
+    """An SVG that may stand in a page as it is; ValueError if it holds anything but drawing."""
+    if "<!" in svg or "<?" in svg:
+        raise ValueError("a plot holds a declaration or a processing instruction")
+    for element in ElementTree.fromstring(svg).iter():
+        if element.tag.removeprefix(_SVG) not in _DRAWING:
+            raise ValueError(f"a plot holds a <{element.tag}> element")
+        for name, value in element.attrib.items():
+            outside = (name in ("href", _LINK) and not value.startswith("#")) or "url(" in value.replace("url(#", "")
+            if outside or name.lower().startswith("on"):
+                raise ValueError(f"a plot holds the attribute {name}={value[:60]!r}")
+    return Markup(svg)

@@ -1,0 +1,167 @@
+"""The steps of a recipe, in their fixed order, on rows in memory: rows in, rows and the whole ledger out.
+
+    done = run(chats, eval_files, Recipe(), models)
+    done.kept, done.ledger, done.account
+
+validate, exact, near, semantic, personal data, toxicity, exact once more, and overlap last: replacing personal data can
+make two rows equal, and only what is finished can be certified.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from curate import chats as chat
+from curate import dedup, outcome, overlap, placeholders, quality, toxicity
+from curate.detectors import Models
+from curate.outcome import Outcome
+from curate.overlap import EvalFile
+from curate.progress import Progress, silent
+from curate.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the account: what a step did."""
+
+    name: str
+    rows_in: int
+    removed: int
+    edited: int
+    overridden: int
+    reasons: dict[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The rows after all steps, the whole ledger, one line per step."""
+
+    kept: pl.DataFrame
+    ledger: pl.DataFrame
+    account: tuple[Step, ...]
+    check: overlap.Check
+    notes: tuple[str, ...]
+
+
+def run(
+    chats: pl.DataFrame, eval_files: Sequence[EvalFile], recipe: Recipe, models: Models, progress: Progress = silent
+) -> Steps:
+    """Apply the recipe's steps to a chat frame, in their fixed order."""
+    rows = chats
+    ledgers: list[pl.DataFrame] = []
+    account: list[Step] = []
+    for name, step in _steps(recipe, models, progress):
+        rows = _apply(name, step, rows, recipe.keep, ledgers, account)
+    started = time.perf_counter()
+    encode, exact = models.encoder.encode, models.encoder.exact().encode
+    check = overlap.check(rows, eval_files, encode, exact, rule=overlap_rule(recipe), progress=progress)
+    ledgers.append(check.outcome.ledger)
+    account.append(_account("overlap", rows.height, check.outcome.ledger, time.perf_counter() - started))
+    ledger = _with_fingerprints(outcome.join(ledgers), chats)
+    return Steps(check.outcome.kept, ledger, tuple(account), check, _notes(chats, recipe, models))
+
+
+def _notes(chats: pl.DataFrame, recipe: Recipe, models: Models) -> tuple[str, ...]:
+    """What the steps could not see, and what they left on purpose."""
+    notes = []
+    if recipe.toxicity:
+        threshold = recipe.toxicity.threshold or models.score_toxicity.threshold
+        counts = toxicity.count(toxicity.turn_scores(chats, models.score_toxicity), threshold)
+        notes.append(f"toxicity, on all rows before any step: {counts}")
+    if recipe.pii and (telling := placeholders.telling_ids(chats, models.find_pii)):
+        notes.append(
+            f"{len(telling):,} row ids or source paths hold personal data themselves; ids are kept as they are"
+        )
+    if not recipe.pii:
+        notes.append("personal data was not looked for (the recipe leaves it out)")
+    return tuple(notes)
+
+
+def overlap_rule(recipe: Recipe) -> overlap.Rule:
+    """The overlap rule that a recipe asks for."""
+    asked = recipe.overlap
+    return overlap.Rule(
+        cosine=asked.cosine,
+        cosine_other_turns=max(asked.cosine, overlap.Rule().cosine_other_turns),
+        containment=asked.containment,
+        remove_template_variants=asked.remove_template_variants,
+    )
+
+
+def _steps(recipe: Recipe, models: Models, progress: Progress) -> list[tuple[str, Callable[[pl.DataFrame], Outcome]]]:
+    steps: list[tuple[str, Callable[[pl.DataFrame], Outcome]]] = []
+    if recipe.validate_rows:
+        steps.append(("validate", quality.validate))
+    if recipe.exact:
+        steps.append(("exact", dedup.exact))
+    if near := recipe.near:
+        steps.append(
+            ("near", lambda rows: dedup.near(rows, threshold=near.threshold, seed=recipe.seed, progress=progress))
+        )
+    if semantic := recipe.semantic:
+        encode, exact = models.encoder.encode, models.encoder.exact().encode
+        steps.append(
+            (
+                "semantic",
+                lambda rows: dedup.semantic(rows, encode, exact, query=semantic.query, answer=semantic.answer),
+            )
+        )
+    if recipe.pii:
+        steps.append(("pii", lambda rows: placeholders.replace(rows, models.find_pii, progress)))
+    if toxic := recipe.toxicity:
+        steps.append(
+            (
+                "toxicity",
+                lambda rows: toxicity.drop(
+                    rows,
+                    models.score_toxicity,
+                    threshold=toxic.threshold,
+                    drop_toxic_queries=toxic.queries,
+                    progress=progress,
+                ),
+            )
+        )
+    if recipe.exact and recipe.pii:
+        # Two rows that differed by a name may be one row now.
+        steps.append(("exact again", lambda rows: dedup.exact(rows, step="exact again")))
+    return steps
+
+
+def _apply(
+    name: str,
+    step: Callable[[pl.DataFrame], Outcome],
+    rows: pl.DataFrame,
+    keep: Sequence[str],
+    ledgers: list[pl.DataFrame],
+    account: list[Step],
+) -> pl.DataFrame:
+    started = time.perf_counter()
+    done = step(rows)
+    if done.kept.height + done.removed.height != rows.height:
+        raise AssertionError(f"step {name} lost rows: {rows.height} in, {done}")
+    done = outcome.override(done, rows, keep)
+    ledgers.append(done.ledger)
+    account.append(_account(name, rows.height, done.ledger, time.perf_counter() - started))
+    return done.kept
+
+
+def _account(name: str, rows_in: int, ledger: pl.DataFrame, seconds: float) -> Step:
+    def count(action: str) -> int:
+        return ledger.filter(pl.col("action") == action)["row_id"].n_unique()
+
+    removed = ledger.filter(pl.col("action") == "removed")
+    reasons = dict(removed.group_by("rule").len().sort("rule").iter_rows())
+    removals, edits, overrides = (count(action) for action in ("removed", "edited", "overridden"))
+    return Step(name, rows_in, removals, edits, overrides, reasons, round(seconds, 3))
+
+
+def _with_fingerprints(ledger: pl.DataFrame, chats: pl.DataFrame) -> pl.DataFrame:
+    """The fingerprint of each ledger row as it was read, so that `why` can tell whether the source still holds it."""
+    named = chats.filter(pl.col("id").is_in(ledger["row_id"].unique().to_list()))
+    prints = [chat.row_fingerprint(turns) for turns in named["turns"].to_list()]
+    known = pl.DataFrame({"row_id": named["id"], "fingerprint": prints}, schema_overrides={"fingerprint": pl.String})
+    joined = ledger.drop("fingerprint").join(known, on="row_id", how="left", maintain_order="left")
+    return joined.select(outcome.LEDGER.names())

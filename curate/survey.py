@@ -1,0 +1,129 @@
+"""Run the steps of curation on rows as they are, to see what they would do: what audit and diff are made of.
+
+    found = audit_files([Path("raw.jsonl")], [Path("eval.jsonl")], models)
+    audit_report.report(found)
+
+Each step runs by itself on all rows, so its count is not what an earlier step left over for it. Nothing is written.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from curate import dedup, files, iteration, overlap, pii, placeholders, quality, toxicity
+from curate.audit import Audit, audit
+from curate.datadiff import DataDiff, Measured, diff
+from curate.detectors import Models
+from curate.errors import BadInput
+from curate.outcome import Outcome
+from curate.progress import Progress, silent
+from curate.samples import Mask
+
+
+def duplicates(chats: pl.DataFrame, models: Models, progress: Progress = silent) -> dict[str, Outcome]:
+    """What each of the three kinds of deduplication would remove from these rows, at the default thresholds."""
+    return {
+        "exact": dedup.exact(chats),
+        "near": dedup.near(chats, progress=progress),
+        "semantic": dedup.semantic(chats, models.encoder.encode, models.encoder.exact().encode),
+    }
+
+
+def audit_files(
+    data: Sequence[Path],
+    eval_paths: Sequence[Path],
+    models: Models,
+    *,
+    format: str = "auto",
+    progress: Progress = silent,
+) -> Audit:
+    """Read the files, run every step on the rows as they are, and gather what was found."""
+    read = files.read(data, format=format)
+    eval_files = overlap.read_eval_files(eval_paths) if eval_paths else []
+    encode, exact = models.encoder.encode, models.encoder.exact().encode
+    scores = toxicity.turn_scores(read.chats, models.score_toxicity, progress=progress)
+    threshold = models.score_toxicity.threshold
+    outcomes = {
+        "validate": quality.validate(read.chats),
+        **duplicates(read.chats, models, progress),
+        "pii": placeholders.replace(read.chats, models.find_pii, progress),
+        "toxicity": toxicity.drop_scored(read.chats, scores, threshold=threshold),
+    }
+    check = overlap.check(read.chats, eval_files, encode, exact, progress=progress) if eval_files else None
+    return audit(
+        read.chats,
+        read.quarantined,
+        outcomes,
+        source=", ".join(str(path) for path in data),
+        check=check,
+        eval_files=eval_files,
+        turn_scores=scores,
+        toxic_threshold=threshold,
+        mask=mask(models),
+        detectors=models.named(),
+    )
+
+
+def measure(
+    chats: pl.DataFrame, models: Models, with_duplicates: bool = True, progress: Progress = silent
+) -> Measured:
+    """Duplicates, personal data and toxicity of one side of a diff."""
+    return Measured(
+        duplicates=duplicates(chats, models, progress) if with_duplicates else None,
+        pii=pii.scan(chats, models.find_pii, progress),
+        toxicity=toxicity.turn_scores(chats, models.score_toxicity, progress=progress),
+    )
+
+
+def compare(
+    before: pl.DataFrame,
+    after: pl.DataFrame,
+    models: Models,
+    *,
+    names: tuple[str, str],
+    ledger: pl.DataFrame | None = None,
+    with_duplicates: bool = True,
+    progress: Progress = silent,
+) -> DataDiff:
+    """Measure both sides with the same models and compare them; without duplicates where the ledger tells of them."""
+    return diff(
+        before,
+        after,
+        names=names,
+        ledger=ledger,
+        found_before=measure(before, models, with_duplicates, progress),
+        found_after=measure(after, models, with_duplicates, progress),
+        toxic_threshold=models.score_toxicity.threshold,
+        mask=mask(models),
+    )
+
+
+def compare_paths(a: Path, b: Path, models: Models, progress: Progress = silent) -> DataDiff:
+    """Two data sets, each an iteration or a data file. An iteration made from the other side explains its removals."""
+    before, after = _rows(a), _rows(b)
+    ledger = _ledger(b, a)
+    names = (a.name, b.name) if a.name != b.name else (str(a), str(b))
+    return compare(before, after, models, names=names, ledger=ledger, progress=progress)
+
+
+def mask(models: Models) -> Mask:
+    """Replace personal data, for rows that a report shows."""
+    return lambda chats: placeholders.replace(chats, models.find_pii).kept
+
+
+def _rows(place: Path) -> pl.DataFrame:
+    if (place / "data").is_dir():
+        return iteration.open(place).chats()
+    if place.name == "data" and (place / "manifest.json").exists():
+        return iteration.open(place.parent).chats()
+    return files.read([place]).chats
+
+
+def _ledger(after: Path, before: Path) -> pl.DataFrame | None:
+    """The ledger that led from `before` to `after`, when there is one."""
+    try:
+        it = iteration.open(after)
+    except BadInput:
+        return None
+    return it.ledger() if str(before) in it.manifest["data"] else None

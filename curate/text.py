@@ -1,0 +1,201 @@
+"""When two texts are the same: normal forms, shingles, and the facts that must agree.
+
+    normalise("The  Café\u200b") == normalise("the cafe\u0301")
+    conflict(facts("send 3 lamps"), facts("send 5 lamps")) == "numbers"
+
+`normalise` is the strict form: two texts with one normal form say the same thing in every way but case, white space
+and encoding. `loose` also forgets sentence punctuation, for comparing by shingles. Neither is ever written to a file.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Container
+from dataclasses import dataclass
+from functools import lru_cache
+
+# Zero-width and bidi marks, soft hyphen, byte-order mark: invisible, so two texts that differ by them look equal.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_SPACE = re.compile(r"\s+")
+_PUNCTUATION = str.maketrans(
+    {"‘": "'", "’": "'", "‚": "'", "‛": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‐": "-", "‑": "-",
+     "‒": "-", "–": "-", "—": "-", "―": "-", "−": "-", "…": "..."}
+)  # fmt: skip
+
+# Cyrillic and Greek letters that look Latin. Mapped only inside words that also hold Latin letters: a word that is
+# wholly Cyrillic is Cyrillic.
+_LOOKALIKE = str.maketrans("аеорсухіјѕԁһԛԝοανρτικυ", "aeopcyxijsdhqwoavptiku")
+_LATIN, _CYRILLIC_OR_GREEK = re.compile("[a-z]"), re.compile("[\u0370-\u03ff\u0400-\u052f]")
+
+# Words and numbers; operators stay, because "x + y" and "x - y" are different questions.
+_TOKEN = re.compile(r"<[A-Z_]+_\d+>|\d+(?:[.,]\d+)*|\w+(?:'\w+)?|[+\-*/=<>%^&|~#@$€£]", re.IGNORECASE)
+
+# What PII replacement leaves behind is nobody's name and nobody's number.
+PLACEHOLDER = re.compile(r"<[A-Z_]+_\d+>")
+
+SHINGLE = 5
+A_FEW_WORDS = 3
+FACT_KINDS = ("numbers", "names", "negation")
+
+
+def normalise(text: str) -> str:
+    """Unicode NFKC, case folded, invisible characters dropped, quotes and dashes unified, white space collapsed."""
+    if text.isascii():
+        return _SPACE.sub(" ", text.lower()).strip()
+    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_PUNCTUATION).casefold()
+    if _CYRILLIC_OR_GREEK.search(plain):
+        plain = re.sub(r"\w+", _latin_if_mixed, plain)
+    return _SPACE.sub(" ", plain).strip()
+
+
+def _latin_if_mixed(word: re.Match[str]) -> str:
+    return word[0].translate(_LOOKALIKE) if _LATIN.search(word[0]) else word[0]
+
+
+def tokens(text: str) -> list[str]:
+    """Words, numbers and operators of the normal form, in order."""
+    return _TOKEN.findall(normalise(text))
+
+
+def loose(text: str) -> str:
+    """The tokens, joined by single spaces; text without any token (say, only emoji) keeps its normal form."""
+    return " ".join(tokens(text)) or normalise(text)
+
+
+def shingles(text: str, size: int = SHINGLE) -> frozenset[str]:
+    """The set of character n-grams of the loose form. A text shorter than `size` is its own single shingle."""
+    plain = loose(text)
+    if len(plain) <= size:
+        return frozenset([plain]) if plain else frozenset()
+    return frozenset(plain[i : i + size] for i in range(len(plain) - size + 1))
+
+
+def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    """|a and b| / |a or b|; two empty sets are equal (1)."""
+    shared = len(a & b)
+    union = len(a) + len(b) - shared
+    return shared / union if union else 1.0
+
+
+def containment(part: frozenset[str], whole: frozenset[str]) -> float:
+    """The share of `part` that is in `whole`; an empty part is contained (1)."""
+    return len(part & whole) / len(part) if part else 1.0
+
+
+_NUMBER_WORDS = {
+    word: str(value)
+    for value, word in enumerate(
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
+    )
+} | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90",
+     "hundred": "100", "thousand": "1000", "half": "0.5", "twice": "2", "double": "2", "thrice": "3", "dozen": "12"}  # fmt: skip
+# "one" and "zero" are too often pronouns and idioms to count as facts.
+for _word in ("one", "zero"):
+    del _NUMBER_WORDS[_word]
+
+_NEGATION = re.compile(r"\b(?:not|no|never|cannot|without|neither|nor|none)\b|n't\b", re.IGNORECASE)
+_DIGITS = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*")
+_WORD = re.compile(r"[^\W\d_]\w*(?:['’-][^\W\d_]+)*")
+_QUOTED = re.compile(r"""(?<!\w)['"‘“]([^'"‘’“”\n]{1,40})['"’”](?!\w)""")
+_SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"“(*#>-])\s*$")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What must agree before two similar texts may count as one: numbers, negation, named things."""
+
+    numbers: frozenset[str]
+    negations: int
+    names: frozenset[str]
+    words: int = 0
+
+
+@lru_cache(maxsize=65_536)
+def facts(text: str) -> Facts:
+    """Read the facts of a text. List markers ("2.") and placeholders are no facts."""
+    plain = PLACEHOLDER.sub(" ", text)
+    return Facts(frozenset(_numbers(plain)), len(_NEGATION.findall(plain)), frozenset(_names(plain)), plain.count(" "))
+
+
+def conflict(a: Facts, b: Facts, kinds: Container[str] = FACT_KINDS) -> str | None:
+    """The first kind of fact, among `kinds`, in which two texts contradict each other, or None.
+
+    Numbers and names conflict when *each* side has one that the other lacks. A fact missing on one side only (a dropped
+    word, a truncated answer) is no conflict. Negation conflicts when exactly one side is negated and the two are equally
+    long but for a few words: a "not" that comes with a sentence of its own does not contradict the rest.
+    """
+    if "numbers" in kinds and a.numbers - b.numbers and b.numbers - a.numbers:
+        return "numbers"
+    if "names" in kinds and _unmatched(a.names, b.names) and _unmatched(b.names, a.names):
+        return "names"
+    if "negation" in kinds and (a.negations > 0) != (b.negations > 0) and abs(a.words - b.words) <= A_FEW_WORDS:
+        return "negation"
+    return None
+
+
+def swapped_words(a: str, b: str) -> bool:
+    """Whether each text has a word that the other lacks, typos apart: "carbon dioxide" against "carbon monoxide"."""
+    left, right = frozenset(tokens(a)), frozenset(tokens(b))
+    return bool(_unmatched(left - right, right) and _unmatched(right - left, left))
+
+
+def _numbers(text: str) -> Counter[str]:
+    found = Counter[str]()
+    for match in _DIGITS.finditer(text):
+        # "1." at the start of a line numbers a list; it says nothing.
+        start_of_line = not text[: match.start()].rsplit("\n", 1)[-1].strip()
+        if start_of_line and text[match.end() : match.end() + 1] in ".)":
+            continue
+        found[_plain_number(match[0])] += 1
+    for word in _WORD.findall(text.lower()):
+        if value := _NUMBER_WORDS.get(word):
+            found[value] += 1
+    return found
+
+
+def _plain_number(written: str) -> str:
+    digits = written.lstrip("+-").rstrip(".,")
+    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", digits):
+        digits = digits.replace(",", "")
+    whole, point, rest = digits.replace(",", ".", 1).partition(".")
+    rest = rest.rstrip("0")
+    return (whole.lstrip("0") or "0") + (point + rest if rest else "")
+
+
+def _names(text: str) -> set[str]:
+    """Capitalised words inside a sentence, words with inner capitals, and what stands in quotes, in lower case."""
+    found = {loose(quoted).strip(" .,;") for quoted in _QUOTED.findall(text)} - {""}
+    for match in _WORD.finditer(text):
+        word = match[0]
+        if len(word) < 2 or not any(c.isupper() for c in word):
+            continue
+        inside = word[1:] != word[1:].lower()
+        if inside and word.isupper() and len(word) > 5:
+            continue  # SHOUTING is no name
+        if inside or not _SENTENCE_START.search(text[max(0, match.start() - 12) : match.start()]):
+            found.add(word.lower())
+    return found
+
+
+def _unmatched(these: frozenset[str], those: frozenset[str]) -> set[str]:
+    return {name for name in these if not any(_same_name(name, other) for other in those)}
+
+
+def _same_name(a: str, b: str) -> bool:
+    """Equal, or one typo apart for names of five letters and more."""
+    if a == b or a.rstrip("s") == b.rstrip("s"):
+        return True
+    return min(len(a), len(b)) >= 5 and _one_edit_apart(a, b)
+
+
+def _one_edit_apart(a: str, b: str) -> bool:
+    """Levenshtein distance 1, or two neighbours swapped."""
+    if abs(len(a) - len(b)) > 1:
+        return False
+    if len(a) > len(b):
+        a, b = b, a
+    first = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(a))
+    if len(a) < len(b):
+        return a[first:] == b[first + 1 :]
+    swapped = a[first : first + 2] == b[first : first + 2][::-1] and a[first + 2 :] == b[first + 2 :]
+    return a[first + 1 :] == b[first + 1 :] or swapped

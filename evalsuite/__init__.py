@@ -1,0 +1,1 @@
+"""Evaluate and compare: cases in, verdicts and comparisons out."""

@@ -1,0 +1,180 @@
+"""Deduplication: laws first, then the known ways in which others go wrong."""
+
+import random
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate import chats as chat
+from curate import dedup, text
+from curate.windows import Windows
+
+
+def _chats(pairs: Sequence[tuple[str, str]], ids: Sequence[str] | None = None) -> pl.DataFrame:
+    rows = []
+    for i, (query, answer) in enumerate(pairs):
+        turns = [{"role": "user", "content": query}, {"role": "assistant", "content": answer}]
+        rows.append({"id": ids[i] if ids else f"r{i:03}", "turns": turns})
+    return chat.chats_of(rows)
+
+
+def _toy(vectors: dict[str, Sequence[float]]):  # type: ignore[no-untyped-def]
+    """An encoder that knows the vectors of a few texts."""
+
+    def encode(texts: Sequence[str]) -> Windows:
+        rows = np.array([np.array(vectors[t], float) / np.linalg.norm(vectors[t]) for t in texts], np.float32)
+        numbers = np.arange(len(texts), dtype=np.int32)
+        return Windows(rows.reshape(len(texts), -1), numbers, numbers * 0, numbers * 0 + 1, len(texts))
+
+    return encode
+
+
+WORDS = [f"word{i}" for i in range(60)]
+
+
+def _random_rows(seed: int, n: int) -> list[tuple[str, str]]:
+    rng = random.Random(seed)
+    base = [(" ".join(rng.choices(WORDS, k=12)), " ".join(rng.choices(WORDS, k=20))) for _ in range(n)]
+    for query, answer in base[: n // 2]:
+        words = answer.split()
+        words[rng.randrange(len(words))] = "other"
+        base.append((query, " ".join(words)))
+    return base
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=15, deadline=None)
+def test_two_promises_of_near(seed: int) -> None:
+    """Every removed row has a kept twin within the threshold; no two kept rows are within it."""
+    chats = _chats(_random_rows(seed, 14))
+    done = dedup.near(chats, threshold=0.7)
+    said = {
+        i: (text.shingles(q), text.shingles(a))
+        for i, q, a in zip(chats["id"], chat.queries(chats), chat.answers(chats), strict=True)
+    }
+
+    def similarity(a: str, b: str) -> float:
+        return min(text.jaccard(said[a][0], said[b][0]), text.jaccard(said[a][1], said[b][1]))
+
+    kept = set(done.kept["id"])
+    for row, twin, score in done.ledger.select("row_id", "twin", "score").iter_rows():
+        assert twin in kept
+        assert score == pytest.approx(similarity(row, twin), abs=1e-4)
+        assert score >= 0.7
+    assert all(similarity(a, b) < 0.7 for a, b in combinations(sorted(kept), 2))
+
+
+@pytest.mark.parametrize("step", [dedup.exact, dedup.near])
+def test_twice_is_once_and_the_order_of_rows_decides_nothing(step) -> None:  # type: ignore[no-untyped-def]
+    chats = _chats([*_random_rows(1, 20), *_random_rows(1, 5)])
+    once = step(chats)
+    assert step(once.kept).removed.height == 0
+    shuffled = step(chats.sample(fraction=1, shuffle=True, seed=3))
+    assert set(shuffled.kept["id"]) == set(once.kept["id"])
+    assert once.ledger.sort("row_id").drop("source").equals(shuffled.ledger.sort("row_id").drop("source"))
+
+
+def test_a_chain_keeps_its_ends_or_its_middle() -> None:
+    """A ~ B ~ C with A unlike C: never is C removed although nothing like it is kept."""
+    angle = np.radians([0, 17, 34])
+    vectors = {name: (np.cos(a), np.sin(a)) for name, a in zip("ABC", angle, strict=True)}
+    encode = _toy({f"{kind} {name}": v for name, v in vectors.items() for kind in ("ask", "say")})
+    for ids in (["1", "2", "3"], ["2", "1", "3"], ["3", "2", "1"], ["2", "3", "1"]):
+        chats = _chats([("ask A", "say A"), ("ask B", "say B"), ("ask C", "say C")], ids)
+        done = dedup.semantic(chats, encode, encode, query=0.95, answer=0.95)
+        kept = {t[0]["content"][-1] for t in done.kept["turns"].to_list()}
+        assert kept in ({"A", "C"}, {"B"})
+
+
+def test_a_changed_threshold_equals_a_fresh_run() -> None:
+    """X~Y .91, X~Z .92, Y~Z .96: at .95 X and one of Y, Z stay."""
+    gram = np.array([[1, 0.91, 0.92], [0.91, 1, 0.96], [0.92, 0.96, 1]])
+    rows = np.linalg.cholesky(gram)
+    encode = _toy({f"{kind} {name}": row for name, row in zip("XYZ", rows, strict=True) for kind in ("ask", "say")})
+    chats = _chats([(f"ask {n}", f"say {n}") for n in "XYZ"])
+    assert dedup.semantic(chats, encode, encode, query=0.95, answer=0.95).kept["id"].to_list() == ["r000", "r001"]
+    assert dedup.semantic(chats, encode, encode, query=0.9, answer=0.9).kept["id"].to_list() == ["r000"]
+
+
+def test_each_group_keeps_one_row() -> None:
+    done = dedup.exact(_chats([("Hi", "Hello there")] * 5))
+    assert done.kept.height == 1
+    assert done.ledger["twin"].unique().to_list() == done.kept["id"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (("Hi", "Hello"), ("hi ", "HELLO")),
+        (("Naïve?", "Yes"), ("Nai\u0308ve?", "Yes")),
+        (("zero\u200b width", "x"), ("zero width", "x")),
+    ],
+)
+def test_exact_sees_through_case_space_and_unicode(a: tuple[str, str], b: tuple[str, str]) -> None:
+    assert dedup.exact(_chats([a, b])).kept.height == 1
+
+
+def test_short_rows_survive_and_are_compared() -> None:
+    chats = _chats([("Hi", "Yo"), ("Hi!", "Yo."), ("No", "Ok"), ("", "Fine")])
+    assert dedup.near(chats).kept.height == 3
+
+
+def test_same_question_other_answer_is_no_duplicate() -> None:
+    question = "How long is the return window of the big brass desk lamp?"
+    rows = [
+        (question, "You can return it within one month, no questions asked."),
+        (question, "Sorry, sales are final and it stays with you."),
+    ]
+    assert dedup.near(_chats(rows)).removed.height == 0
+
+
+def test_other_numbers_are_a_template_not_a_duplicate() -> None:
+    rows = [
+        (
+            f"How much is {n} metres of cable for the workshop lamp in grey?",
+            f"That is {n * 3} pounds for the cable in grey.",
+        )
+        for n in (2, 5)
+    ]
+    assert dedup.near(_chats(rows), threshold=0.5).removed.height == 0
+    encode = _toy({said: (1, 0) for row in rows for said in row})
+    assert dedup.semantic(_chats(rows), encode, encode).removed.height == 0
+
+
+def test_a_truncated_answer_goes_and_the_complete_one_stays() -> None:
+    question = "How do I change the bulb of the lamp?"
+    whole = "Unplug the lamp, let it cool for a while, unscrew the shade, twist the bulb out, put the new one in, and screw the shade on."
+    done = dedup.near(_chats([(question, whole[:66]), (question, whole)]))
+    assert done.ledger.select("row_id", "twin", "rule").rows() == [("r000", "r001", "truncated answer")]
+
+
+def test_a_higher_threshold_never_removes_more() -> None:
+    chats = _chats(_random_rows(5, 30))
+    removed = [dedup.near(chats, threshold=t).removed.height for t in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
+    assert removed == sorted(removed, reverse=True)
+
+
+def test_rows_without_a_query_are_left_to_exact_and_near() -> None:
+    rows = [
+        {"id": str(i), "turns": [{"role": "assistant", "content": "Welcome to the shop, have a look around."}]}
+        for i in range(2)
+    ]
+    chats = chat.chats_of(rows)
+
+    def encode(texts: Sequence[str]) -> Windows:
+        spoken = np.array([i for i, t in enumerate(texts) if t], np.int32)
+        return Windows(np.ones((len(spoken), 1), np.float32), spoken, spoken * 0, spoken * 0 + 1, len(texts))
+
+    assert dedup.semantic(chats, encode, encode).removed.height == 0
+    assert dedup.exact(chats).removed.height == 1
+
+
+def test_stars_do_not_depend_on_the_order_of_pairs() -> None:
+    pairs = [dedup.Pair(0, 1, 1, "x"), dedup.Pair(1, 2, 1, "x"), dedup.Pair(2, 3, 1, "x"), dedup.Pair(3, 4, 1, "x")]
+    forward = dedup.stars(range(5), pairs)
+    assert set(forward) == set(dedup.stars(range(5), pairs[::-1])) == {1, 3}

@@ -1,0 +1,146 @@
+"""Overlap with eval items: what is found, what is not, and that the check fails closed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+import pytest
+
+from curate import chats as chat
+from curate import overlap
+from curate.errors import BadInput
+from curate.windows import Windows
+
+QUESTION = "How long may I keep the brass desk lamp before I send it back to the workshop for a refund?"
+IDEAL = (
+    "You may keep the brass lamp for sixty days, and when you decide that it is not for you, pack it in the box it came in, "
+    "write the order number on the lid, and leave it with any carrier, who sends us the bill for the whole way home."
+)
+
+
+def _frame(rows: Sequence[Sequence[tuple[str, str]]], prefix: str = "r") -> pl.DataFrame:
+    return chat.chats_of(
+        {"id": f"{prefix}{i}", "turns": [{"role": role, "content": said} for role, said in turns]}
+        for i, turns in enumerate(rows)
+    )
+
+
+def _evals(*questions: str, ideal: str | None = None) -> list[overlap.EvalFile]:
+    rows = [[("user", q), *([("assistant", ideal)] if ideal else [])] for q in questions]
+    return [overlap.EvalFile("eval.jsonl", "00", _frame(rows, "case"))]
+
+
+def _check(rows, evals, encoder, **rule):  # type: ignore[no-untyped-def]
+    return overlap.check(_frame(rows), evals, encoder.encode, encoder.encode, rule=overlap.Rule(**rule))
+
+
+def _found(check: overlap.Check) -> dict[str, str]:
+    return dict(check.outcome.ledger.select("row_id", "rule").iter_rows())
+
+
+def test_each_way_of_leaking_is_found_and_named(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    fine = [("user", "Which bulb fits the reading light by the window?"), ("assistant", "A small screw one.")]
+    rows = [
+        [("user", QUESTION), ("assistant", "Sixty days.")],
+        [("user", QUESTION.upper() + "  "), ("assistant", "Sixty days.")],
+        [
+            ("user", "Hello there! One thing: " + QUESTION.lower() + " Thank you so much, you lot."),
+            ("assistant", "Sixty."),
+        ],
+        [("system", "Be kind."), ("user", "Hi"), ("assistant", "Hi"), ("user", QUESTION), ("assistant", "Sixty.")],
+        [("user", "Go on"), ("assistant", "You asked: " + QUESTION)],
+        [("user", "Say something about parcels."), ("assistant", IDEAL)],
+        [
+            ("user", "How long may I keep the brass lamp before I must send it back to the workshop to get a refund"),
+            ("assistant", "60"),
+        ],
+        fine,
+    ]
+    check = _check(rows, _evals(QUESTION, ideal=IDEAL), toy_encoder)
+    assert _found(check) == {
+        "r0": "copy", "r1": "copy", "r2": "near copy", "r3": "copy", "r4": "near copy", "r5": "copy", "r6": "paraphrase",
+    }  # fmt: skip
+    assert check.outcome.kept["id"].to_list() == ["r7"]
+    assert check.counts()["copy"] == 4
+
+
+def test_other_numbers_are_a_variant_that_is_kept_and_counted(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    ask = "What do {} metres of the grey cable for the workshop lamp cost when I collect it myself?"
+    rows = [[("user", ask.format(3)), ("assistant", "9 pounds")]]
+    check = _check(rows, _evals(ask.format(7)), toy_encoder)
+    assert check.outcome.removed.height == 0
+    assert check.counts()[overlap.VARIANT] == 1
+    assert check.matches["differs"].to_list() == ["numbers"]
+    assert _found(_check(rows, _evals(ask.format(7)), toy_encoder, remove_template_variants=True)) == {
+        "r0": overlap.VARIANT
+    }
+
+
+def test_a_short_answer_alone_convicts_nobody(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    rows = [[("user", "Is the shop open on Sunday?"), ("assistant", "Yes")]]
+    assert _check(rows, _evals("Can the lamp be dimmed?", ideal="Yes"), toy_encoder).outcome.removed.height == 0
+
+
+def test_two_rows_that_leak_one_case_are_both_removed(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    rows = [[("user", QUESTION), ("assistant", str(i))] for i in range(3)]
+    assert _check(rows, _evals(QUESTION), toy_encoder).outcome.removed.height == 3
+
+
+def test_boilerplate_does_not_convict(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    frame = "Answer the following question in one short and friendly sentence for our customers: {}"
+    rows = [
+        [("user", frame.format("why does the amber shade flicker at night when rain falls")), ("assistant", "Damp.")]
+    ]
+    evals = _evals(frame.format("which courier brings parcels to remote northern islands in deep winter months"))
+    assert _check(rows, evals, toy_encoder).outcome.removed.height == 0
+
+
+def test_what_cannot_be_compared_is_removed(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    rows = [[("user", "??"), ("assistant", "!!")], [("user", "Which bulb fits?"), ("assistant", "A small one.")]]
+    assert _found(_check(rows, _evals(QUESTION), toy_encoder)) == {"r0": overlap.NOT_COMPARABLE}
+
+
+def test_an_eval_case_that_cannot_be_read_stops_the_run(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    rows = [[("user", "Which bulb fits?"), ("assistant", "A small one.")]]
+    for evals in (_evals("  "), _evals("??"), []):
+        with pytest.raises(BadInput):
+            _check(rows, evals, toy_encoder)
+
+
+def test_the_order_of_rows_does_not_matter(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    rows = _frame([[("user", f"{QUESTION} {i}"), ("assistant", "x")] for i in range(5)])
+    for frame in (rows, rows.reverse()):
+        check = overlap.check(frame, _evals(QUESTION), toy_encoder.encode, toy_encoder.encode)
+        assert sorted(check.outcome.removed["id"]) == sorted(rows["id"])
+
+
+def test_the_threshold_is_decided_in_full_precision() -> None:
+    """The proposal says .79 and .81, the exact scores .805 and .795: the exact ones decide."""
+
+    def encoder(cosines: dict[str, float]):  # type: ignore[no-untyped-def]
+        def encode(texts: Sequence[str]) -> Windows:
+            rows = np.array(
+                [[cosines.get(t, 1), np.sqrt(1 - cosines.get(t, 1) ** 2)] for t in texts], np.float32
+            ).reshape(-1, 2)
+            numbers = np.arange(len(texts), dtype=np.int32)
+            return Windows(rows, numbers, numbers * 0, numbers * 0 + 1, len(texts))
+
+        return encode
+
+    rows = _frame([[("user", "above really"), ("assistant", "x")], [("user", "below really"), ("assistant", "y")]])
+    low = {"above really": 0.79, "below really": 0.81, "x": 0.0, "y": 0.0}
+    high = {"above really": 0.805, "below really": 0.795, "x": 0.0, "y": 0.0}
+    check = overlap.check(rows, _evals("completely other words"), encoder(low), encoder(high))
+    assert check.outcome.removed["id"].to_list() == ["r0"]
+
+
+def test_nearest_names_the_highest_score_of_every_case(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    rows = [
+        [("user", "Which bulb fits the lamp?"), ("assistant", "small")],
+        [("user", "Where is my parcel?"), ("assistant", "here")],
+    ]
+    check = _check(rows, _evals("Where is the parcel now?", "Which bulb fits this lamp?"), toy_encoder)
+    assert check.nearest["row_id"].to_list() == ["r1", "r0"]
+    assert check.nearest["cosine"].is_between(0, 1).all()
+    assert check.pairs_compared == 4 * 2
+    assert sum(check.histogram) == check.pairs_compared

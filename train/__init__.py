@@ -1,0 +1,1 @@
+"""Train: a certified iteration in, an adapter out."""
