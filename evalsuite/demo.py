@@ -1,94 +1,195 @@
-"""`winnow demo`: the loop on data that ships with Winnow. Every figure is computed on the spot.
+"""`winnow demo`: the whole loop on data and a tiny base model that ship with Winnow. Every figure is computed on the spot.
 
-tell(Path("winnow-demo"), models, Console())
+    tell(Path("winnow-demo"), models, cache, Console())
+
+Raw rows are audited and refused by the trainer. Two iterations follow: `001-raw`, without the rows that overlap with the
+eval file but otherwise as it came, and `002-curated`. Both are trained in the same way, asked the same cases, compared.
 """
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 from rich.console import Console
 from rich.rule import Rule
 
-from curate import (
-    audit_report,
-    datadiff_report,
-    explain,
-    iteration,
-    iteration_report,
-    pii,
-    pipeline,
-    shipped,
-    survey,
-    verification,
-)
+from curate import audit_report, explain, iteration_report, pii, pipeline, shipped, survey, verification
 from curate import recipe as recipes
+from curate.cache import Cache
 from curate.detectors import Models
-from curate.progress import Progress, silent
+from curate.errors import Refused
+from curate.iteration import Iteration
+from curate.progress import Progress
+from evalsuite import compare_report, detectors, difference, runs, subject
+from evalsuite.compare import ModelDiff
+from evalsuite.evaluation import Evaluation
+from train import lora
+from train.options import Options
 
+AS_IT_CAME = recipes.of(dict.fromkeys(("validate", "exact", "near", "semantic", "pii", "toxicity"), False))
+# A model of 2 M parameters learns from a few hundred rows only at a rate that would spoil a large one.
+OPTIONS = Options(learning_rate=5e-3, epochs=4, batch_rows=16)
+SAMPLING = runs.Sampling(max_new_tokens=56)
 TOLD = (("near", "removed"), ("pii", "edited"), ("overlap", "removed"))
-LINES = 14  # of a story, so that it fits on a screen
+HEADLINES = (
+    ("style", "checks"), ("style", "all checks"), ("leakage", "training value"), ("leakage", "personal data"),
+    ("toxicity", "toxic"), ("guardrails", "answered, should refuse"),
+)  # fmt: skip
+LINES = 14  # of a row's story, so that it fits on a screen
 
 
-def tell(out: Path, models: Models, console: Console, progress: Progress = silent) -> None:
-    """Audit, curate, explain, certify, verify and diff the sample data; end in the paths of the reports."""
+@dataclass(frozen=True)
+class _Stage:
+    """What every chapter needs: where to write, the files, the models, the paper."""
+
+    out: Path
+    models: Models
+    cache: Cache
+    console: Console
+    progress: Progress
+
+    @property
+    def raw(self) -> Path:
+        return shipped.sample_data() / "support-raw.jsonl"
+
+    @property
+    def evals(self) -> Path:
+        return shipped.sample_data() / "support-eval.jsonl"
+
+    @property
+    def base(self) -> Path:
+        return shipped.sample_data() / "base-model"
+
+    def chapter(self, title: str, command: str) -> None:
+        self.console.print()
+        self.console.print(Rule(f"[bold]{title}[/bold]", align="left"))
+        self.console.print(f"[dim]$ {command}[/dim]\n")
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False)
+
+
+def tell(out: Path, models: Models, cache: Cache, console: Console, progress: Progress) -> None:
+    """The story in nine chapters, ending in the paths of the reports."""
     started = time.monotonic()
-    raw, evals = shipped.sample_data() / "support-raw.jsonl", shipped.sample_data() / "support-eval.jsonl"
-    reports = {name: out / name for name in ("audit-raw.html", "diff-raw-curated.html")}
-
-    _chapter(console, "1. Audit: what is in the raw file?", f"winnow audit {raw.name} --eval {evals.name}")
-    found = survey.audit_files([raw], [evals], models, progress=progress)
-    audit_report.report(found).write(reports["audit-raw.html"])
-    console.print(str(found), markup=False, highlight=False)
-
-    _chapter(console, "2. Curate: every row ends in kept, removed or quarantine", "winnow curate … -o 002-curated")
-    it = pipeline.curate(
-        [raw], [evals], out / "iterations" / "002-curated", recipes.Recipe(), models, progress=progress
-    )
-    console.print(it)
-
-    _chapter(console, "3. Why? Three rows, and what became of them", "winnow why 002-curated ROW")
-    for story in _stories(it, models):
-        console.print(story + "\n", markup=False, highlight=False)
-
-    _chapter(
-        console,
-        "4. The certificate: three claims, kept apart, then recomputed from the files",
-        "winnow verify 002-curated",
-    )
-    for claim in iteration_report.claims(it.certificate()):
-        console.print(f"  {claim}", markup=False, highlight=False)
-    verdict = verification.verify(it.path, [evals], None, lambda precision: models.encoder, progress)
-    console.print(f"\n[green]✔[/green] {verdict}")
-
-    _chapter(console, "5. Diff: raw rows against curated ones", "winnow diff raw 002-curated")
-    difference = survey.compare_paths(raw, it.path, models, progress)
-    datadiff_report.report(difference).write(reports["diff-raw-curated.html"])
-    console.print(datadiff_report.summary(difference))
-
+    stage = _Stage(out, models, cache, console, progress)
+    _audit(stage)
+    _refusal(stage)
+    raw, curated = _curate(stage)
+    _why(stage, curated)
+    _certify(stage, curated)
+    for it in (raw, curated):
+        _train(stage, it)
+    base = _evaluate(stage, None)
+    for it in (raw, curated):
+        _evaluate(stage, it)
+    _diff(stage, raw, curated, base)
     console.print(Rule(f"done in {time.monotonic() - started:.0f} s"))
-    for path in (*reports.values(), it.data / "report.html", it.train_file, it.data / "certificate.json"):
-        console.print(f"  {path}", markup=False, highlight=False, soft_wrap=True)
+    for name in ("audit-raw.html", "diff.html"):
+        stage.say(f"  {out / name}")
+    for it in (raw, curated):
+        stage.say(f"  {it.path / 'data' / 'report.html'}\n  {it.path / 'eval' / 'report.html'}")
 
 
-def _chapter(console: Console, title: str, command: str) -> None:
-    console.print()
-    console.print(Rule(f"[bold]{title}[/bold]", align="left"))
-    console.print(f"[dim]$ {command}[/dim]\n")
+def _audit(stage: _Stage) -> None:
+    stage.chapter("1. Audit: what is in the raw file?", "winnow audit support-raw.jsonl --eval support-eval.jsonl")
+    cases = subject.shipped_eval_files()
+    found = survey.audit_files([stage.raw], [stage.evals], stage.models, shipped=cases, progress=stage.progress)
+    audit_report.report(found).write(stage.out / "audit-raw.html")
+    stage.say(str(found))
 
 
-def _stories(it: iteration.Iteration, models: Models) -> list[str]:
-    """One row per kind of story: the first by id, so that every run tells the same."""
+def _refusal(stage: _Stage) -> None:
+    stage.chapter("2. Train on it? Refused.", "winnow train support-raw.jsonl --base base-model")
+    try:
+        lora.certified(stage.raw)
+    except Refused as refusal:
+        stage.say(f"winnow: {refusal}")
+
+
+def _curate(stage: _Stage) -> tuple[Iteration, Iteration]:
+    stage.chapter(
+        "3. Curate twice: as it came but decontaminated, and with every step", "winnow curate … -o 002-curated"
+    )
+    sources = pipeline.Sources([stage.raw], [stage.evals], subject.shipped_eval_files())
+    made = []
+    for name, recipe in (("001-raw", AS_IT_CAME), ("002-curated", recipes.Recipe())):
+        made.append(
+            pipeline.curate(sources, stage.out / "iterations" / name, recipe, lambda _: stage.models, stage.progress)
+        )
+        stage.console.print(made[-1])
+        stage.say("")
+    return made[0], made[1]
+
+
+def _why(stage: _Stage, it: Iteration) -> None:
+    stage.chapter("4. Why? Three rows, and what became of them", "winnow why 002-curated ROW")
+
+    def mask(said: str) -> str:
+        return pii.mask(said, stage.models.find_pii.find([said])[0])
+
     ledger = it.ledger()
-    told = []
     for step, action in TOLD:
+        # The first by id, so that every run tells of the same rows.
         rows = ledger.filter((pl.col("step") == step) & (pl.col("action") == action))["row_id"].sort()
         if len(rows):
-            story = explain.why(it, rows[0], lambda said: pii.mask(said, models.find_pii.find([said])[0]))
-            told.append("\n".join(_clip(str(story.told[0]).splitlines())))
-    return told
+            stage.say("\n".join(_clip(str(explain.why(it, rows[0], mask).told[0]).splitlines())) + "\n")
 
 
 def _clip(lines: list[str]) -> list[str]:
     short = [line if len(line) <= 160 else line[:159] + "…" for line in lines]
     return short if len(short) <= LINES else [*short[: LINES - 1], f"    … {len(short) - LINES + 1} more lines"]
+
+
+def _certify(stage: _Stage, it: Iteration) -> None:
+    stage.chapter("5. The certificate: three claims, recomputed from the files", "winnow verify 002-curated")
+    for claim in iteration_report.claims(it.certificate()):
+        stage.say(f"  {claim}")
+    cases = subject.shipped_eval_files()
+    verdict = verification.verify(it.path, [], None, lambda _: stage.models.encoder, cases, stage.progress)
+    stage.say(f"\n✔ {verdict}")
+
+
+def _train(stage: _Stage, it: Iteration) -> None:
+    stage.chapter(f"6. Train {it.path.name}", f"winnow train {it.path.name} --base base-model")
+    stage.say(str(lora.train(it, stage.base, OPTIONS, progress=stage.progress, say=stage.say)))
+
+
+def _evaluate(stage: _Stage, it: Iteration | None) -> Evaluation:
+    name = it.path.name if it else "the base model"
+    stage.chapter(
+        f"7. Evaluate {name}", f"winnow eval {it.path.name if it else '--model base-model'} --rubric voice.yaml"
+    )
+    found = runs.evaluate(
+        it.path if it else None,
+        model=stage.base,
+        eval_files=[stage.evals],
+        rubrics=[shipped.rubrics() / "brindlewick-voice.yaml"],
+        planted=(stage.raw, shipped.sample_data() / "truth.parquet"),
+        sampling=SAMPLING,
+        out=None if it else stage.out / "base-eval",
+        judges=detectors.load(stage.cache, stage.progress),
+        progress=stage.progress,
+    )
+    for metric in found.metrics:
+        if (metric.suite, metric.measure.name) in HEADLINES:
+            stage.say(f"  {metric}")
+    return found
+
+
+def _diff(stage: _Stage, raw: Iteration, curated: Iteration, base: Evaluation) -> None:
+    stage.chapter(
+        "8. Diff: which iteration is better, and is it certain?", "winnow diff 001-raw 002-curated -o diff.html"
+    )
+    rows, model = difference.of(raw.path, curated.path, stage.models, stage.progress)
+    compare_report.report(rows, model, difference.mask(stage.models)).write(stage.out / "diff.html")
+    stage.say(f"data: {rows}")
+    if model is not None:
+        stage.say(f"model: {model.names[0]} -> {model.names[1]}, paired by case")
+        for change in _headlines(model):
+            stage.say(f"  {change}")
+
+
+def _headlines(model: ModelDiff) -> list[str]:
+    return [str(change) for change in model.changes if (change.suite, change.measure) in HEADLINES]
