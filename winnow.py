@@ -23,6 +23,9 @@ from typer.exceptions import TyperException
 
 from curate.errors import BadInput, Surroundings, WinnowError
 from curate.progress import Progress
+from train.options import Options
+
+DEFAULT = Options()
 
 app = typer.Typer(
     name="winnow",
@@ -33,7 +36,8 @@ app = typer.Typer(
     help="Audit, curate and certify the rows you fine-tune on, and see what each iteration changed.\n\n"
     "The loop: [bold]audit[/bold] what you have, [bold]curate[/bold] it into a certified training file, "
     "[bold]verify[/bold] that file anywhere, ask [bold]why[/bold] a row went, [bold]restore[/bold] it, "
-    "and [bold]diff[/bold] one data set against another. [bold]demo[/bold] shows it all.",
+    "[bold]train[/bold] an adapter on it, [bold]eval[/bold]uate the model, and [bold]diff[/bold] one iteration against "
+    "another. [bold]demo[/bold] shows it all.",
 )
 
 
@@ -88,7 +92,7 @@ def audit(
 
     with _progress() as progress:
         models = _models(encoder, progress)
-        found = survey.audit_files(data, eval or [], models, format=format.value, progress=progress)
+        found = survey.audit_files(data, eval or [], models, shipped=_shipped(), format=format.value, progress=progress)
     _tell(audit_report.report(found), out, as_json)
 
 
@@ -108,11 +112,11 @@ def curate(
     from curate import recipe as recipes
 
     asked = recipes.read(recipe)
+    if encoder is not None:
+        asked = asked.model_copy(update={"encoder": encoder})
+    sources = pipeline.Sources(data, eval or [], _shipped(), format.value, on_error.value)
     with _progress() as progress:
-        models = _models(encoder or asked.encoder, progress, asked)
-        done = pipeline.curate(
-            data, eval or [], out, asked, models, format=format.value, on_error=on_error.value, progress=progress
-        )
+        done = pipeline.curate(sources, out, asked, lambda _: _models(asked.encoder, progress, asked), progress)
     for note in done.manifest["notes"]:
         _aside(note)
     _say(done, done.to_dict(), as_json)
@@ -132,12 +136,15 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Recompute a certificate from the files it names. Exit 0: it holds; 1: it does not. Works before any trainer."""
+    from curate import encoder as encoders
     from curate import verification
 
     with _progress() as progress:
-        verdict = verification.verify(
-            target, eval or [], certificate, lambda precision: _encoder(encoder, progress, precision), progress
-        )
+
+        def load(precision: str) -> Any:
+            return encoders.load(encoder, precision=precision, cache=_cache(), progress=progress)  # type: ignore[arg-type]
+
+        verdict = verification.verify(target, eval or [], certificate, load, _shipped(), progress)
     _say(verdict, verdict.to_dict(), as_json)
 
 
@@ -169,23 +176,104 @@ def restore(
 
     before = iterations.open(iteration)
     with _progress() as progress:
-        done = pipeline.restore(before, row_ids, out, lambda asked: _models(asked.encoder, progress, asked), progress)
+
+        def load(asked: Any) -> Any:
+            return _models(asked.encoder, progress, asked)
+
+        done = pipeline.restore(before, row_ids, out, load, _shipped(), progress)
     _say(done, done.to_dict(), as_json)
 
 
-@app.command(epilog="Example: winnow diff raw.jsonl iterations/001 -o diff.html")
+@app.command(epilog="Example: winnow train iterations/001 --base my-model --epochs 2")
+def train(
+    iteration: Annotated[Path, typer.Argument(help="A curated iteration, with its certificate.")],
+    base: Annotated[str, typer.Option("--base", help="Any causal LM on this machine, by folder or by name.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say rows, tokens, steps and time; write nothing.")
+    ] = False,
+    epochs: Annotated[int, typer.Option(help="Passes over the rows.")] = DEFAULT.epochs,
+    rank: Annotated[int, typer.Option(help="Rank of the adapter.")] = DEFAULT.rank,
+    alpha: Annotated[float, typer.Option(help="Scale of the adapter: alpha / rank.")] = DEFAULT.alpha,
+    learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = DEFAULT.learning_rate,
+    batch_rows: Annotated[int, typer.Option(help="Rows of one optimiser step.")] = DEFAULT.batch_rows,
+    tokens_at_once: Annotated[int, typer.Option(help="Tokens of one pass; only memory.")] = DEFAULT.tokens_at_once,
+    max_length: Annotated[int | None, typer.Option(help="Longest row in tokens.")] = DEFAULT.max_length,
+    too_long: Annotated[str, typer.Option(help="Longer rows: refuse, or drop (counted).")] = DEFAULT.too_long,
+    seed: Annotated[int, typer.Option(help="Order of the rows and start of the adapter.")] = DEFAULT.seed,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = DEFAULT.device,
+    gradient_checkpointing: Annotated[bool, typer.Option(help="Less memory, more time.")] = False,
+    chat_template: Annotated[Path | None, typer.Option(help="A Jinja file, for a base without a template.")] = None,
+    price_per_hour: Annotated[float | None, typer.Option(help="For the cost sheet; any currency.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tune a LoRA adapter on certified rows, and account for tokens, time and memory. Other rows are refused."""
+    from train import lora
+
+    options = Options(
+        rank=rank, alpha=alpha, learning_rate=learning_rate, epochs=epochs, batch_rows=batch_rows,
+        tokens_at_once=tokens_at_once, max_length=max_length, too_long=too_long, seed=seed, device=device,
+        gradient_checkpointing=gradient_checkpointing, chat_template=chat_template, price_per_hour=price_per_hour,
+    )  # fmt: skip
+    with _progress() as progress:
+        it = lora.certified(iteration)
+        done: Any
+        if dry_run:
+            done = lora.dry_run(it, base, options, progress=progress)
+        else:
+            done = lora.train(it, base, options, progress=progress, say=_aside)
+    _say(done, done.to_dict(), as_json)
+
+
+@app.command(epilog="Example: winnow eval iterations/001 --rubric voice.yaml")
+def eval(
+    iteration: Annotated[Path | None, typer.Argument(help="A trained iteration; or --model instead.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="A base by folder or name, instead of an iteration.")
+    ] = None,
+    adapter: Annotated[Path | None, typer.Option("--adapter", help="A peft folder on top of --model.")] = None,
+    suite: Annotated[list[str] | None, typer.Option("--suite", help="Only this suite; may be repeated.")] = None,
+    rubric: Annotated[
+        list[Path] | None, typer.Option("--rubric", help="A style rubric (YAML); may be repeated.")
+    ] = None,
+    eval: Eval = None,
+    planted: Annotated[
+        tuple[Path, Path] | None, typer.Option("--planted", help="Rows and the table of personal data planted in them.")
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(help="Longest completion in tokens.")] = 64,
+    seed: Annotated[int, typer.Option(help="For sampling above temperature 0.")] = 0,
+    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
+    batch_size: Annotated[int, typer.Option(help="Prompts at once; only memory.")] = 32,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder, where there is no iteration.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a model every suite's cases and score what it says; each figure with n and an interval."""
+    from evalsuite import detectors, runs
+
+    sampling = runs.Sampling(max_new_tokens, temperature, seed, batch_size)
+    with _progress() as progress:
+        found = runs.evaluate(
+            iteration, model=model, adapter=adapter, suites=suite or (), eval_files=eval or (), rubrics=rubric or (),
+            planted=planted, sampling=sampling, device=device, out=out,
+            judges=detectors.load(_cache(), progress), progress=progress,
+        )  # fmt: skip
+    _say(found, found.to_dict(), as_json)
+
+
+@app.command(epilog="Example: winnow diff iterations/001 iterations/002 -o diff.html")
 def diff(
     a: Annotated[Path, typer.Argument(metavar="A", help="Before: an iteration or a data file.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="After: an iteration or a data file.")],
     out: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two data sets: rows added, removed and edited, and what that did to lengths, duplicates and risks."""
-    from curate import datadiff_report, survey
+    """Compare rows against rows, and model against model where both sides were evaluated: paired, with verdicts."""
+    from evalsuite import compare_report, difference
 
     with _progress() as progress:
-        found = survey.compare_paths(a, b, _models(None, progress), progress)
-    _tell(datadiff_report.report(found), out, as_json)
+        models = _models(None, progress)
+        rows, model = difference.of(a, b, models, progress)
+    _tell(compare_report.report(rows, model, difference.mask(models)), out, as_json)
 
 
 @app.command(epilog="Example: winnow demo -o winnow-demo")
@@ -196,7 +284,7 @@ def demo(
     from evalsuite import demo as story
 
     with _progress() as progress:
-        story.tell(out, _models(None, progress), Console(), progress)
+        story.tell(out, _models(None, progress), _cache(), Console(), progress)
 
 
 def _progress() -> AbstractContextManager[Progress]:
@@ -211,20 +299,18 @@ def _cache() -> Any:
     return cache.open()
 
 
-def _encoder(name: str | None, progress: Any, precision: str) -> Any:
-    from curate import encoder
+def _shipped() -> list[Path]:
+    """The cases that come with Winnow: always eval files too."""
+    from evalsuite import subject
 
-    return encoder.load(name, precision=precision, cache=_cache(), progress=progress)  # type: ignore[arg-type]
+    return subject.shipped_eval_files()
 
 
 def _models(name: str | None, progress: Any, recipe: Any = None) -> Any:
-    """The embedded models, or the ones that flags and recipe name. Each loads its weights at its first use."""
-    from curate import detectors, encoder, pii, toxicity
+    from curate import detectors
 
-    cache = _cache()
     threshold = recipe.pii.threshold if recipe is not None and recipe.pii else None
-    finder = pii.load(cache=cache) if threshold is None else pii.load(cache=cache, threshold=threshold)
-    return detectors.Models(encoder.load(name, cache=cache, progress=progress), finder, toxicity.load(cache=cache))
+    return detectors.load(name, pii_threshold=threshold, cache=_cache(), progress=progress)
 
 
 def _say(result: Any, document: dict[str, Any], as_json: bool) -> None:

@@ -77,13 +77,15 @@ def look(path: str) -> Container:
             head = stream.read(HEAD)
             encoding = next((name for bom, name in BOMS if head.startswith(bom)), "utf-8")
             if not head.strip(b"\xef\xbb\xbf \t\r\n"):
-                raise Unusable("the file is empty", where=path)
+                raise Unusable("is empty", where=path)
             if head.startswith(b"PAR1"):
                 return _named(Container(path, "parquet", compression))
             _refuse_foreign(path, head, encoding)
         with opened(path, compression) as stream:
             kind = _text_kind(stream, encoding, head)
         delimiter = _delimiter(head, encoding) if kind == "csv" else ","
+        if kind == "csv" and _kind_of_name(path) in ("json", "jsonl") and not _worth(head, encoding, delimiter)[0]:
+            kind = "jsonl"  # broken JSON, as the name says, and not a table: each line gets its reason
         return _named(Container(path, kind, compression, encoding, delimiter))
 
 
@@ -91,10 +93,9 @@ def _refuse_foreign(path: str, head: bytes, encoding: str) -> None:
     for magic, name in FOREIGN.items():
         if head.startswith(magic):
             raise Unusable(f"is {name}", where=path)
-    if encoding == "utf-8" and b"\0" in head:
-        if head[1::2].count(0) > len(head) // 4 or head[::2].count(0) > len(head) // 4:
-            raise Unusable("looks like UTF-16 without its mark", where=path, hint="save the file as UTF-8")
-        raise Unusable("holds binary data, not rows", where=path)
+    if encoding == "utf-8" and (head[1::2].count(0) > len(head) // 4 or head[::2].count(0) > len(head) // 4):
+        raise Unusable("looks like UTF-16 without its mark", where=path, hint="save the file as UTF-8")
+    # One bad line among good ones is for the quarantine; a file that is full of control characters is not text at all.
     controls = sum(byte < 32 and byte not in (9, 10, 12, 13, 27) for byte in head)
     if encoding == "utf-8" and controls > len(head) // 50:
         raise Unusable("holds binary data, not rows", where=path)
@@ -130,13 +131,20 @@ def _whole(line: bytes) -> Json:
 
 def _delimiter(head: bytes, encoding: str) -> str:
     """The delimiter under which the header has a column we know, else the one that gives most columns."""
+    return max((",", "\t", ";", "|"), key=lambda mark: _worth(head, encoding, mark))
+
+
+def _worth(head: bytes, encoding: str, mark: str) -> tuple[bool, int]:
+    """Whether the header, divided at this mark, has a column we know, and how many columns it has."""
     header = re.split(r"[\r\n]", head.decode(encoding, "replace").lstrip("\ufeff").lstrip(), maxsplit=1)[0]
+    names = {name.strip('" '): "x" for name in header.split(mark)}
+    return shape_of(names) is not None or any(key in names for key in QUERY_KEYS), len(names)
 
-    def worth(mark: str) -> tuple[bool, int]:
-        names = {name.strip('" '): "x" for name in header.split(mark)}
-        return shape_of(names) is not None or any(key in names for key in QUERY_KEYS), len(names)
 
-    return max((",", "\t", ";", "|"), key=worth)
+def _kind_of_name(path: str) -> str:
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    rest = suffixes[:-1] if suffixes and suffixes[-1] in COMPRESSIONS else suffixes
+    return KIND_OF_NAME.get(rest[-1], "") if rest else ""
 
 
 def _named(container: Container) -> Container:

@@ -1,6 +1,6 @@
 """The models of a run, handed to the steps as functions: the encoder, the finder of personal data, the toxicity scorer.
 
-    models = Models(encoder.load(), pii.load(), toxicity.load())
+    models = load(cache=cache.open())
 
 One detector serves twice, on the data and on what a model says, so that before and after compare; every manifest and
 report names it with its fingerprint. Nothing heavy is loaded until a step first calls one.
@@ -9,8 +9,11 @@ report names it with its fingerprint. Nothing heavy is loaded until a step first
 from dataclasses import dataclass
 from typing import Any
 
+from curate import encoder, pii, toxicity
+from curate.cache import Cache
 from curate.encoder import Encoder
 from curate.pii import Finder
+from curate.progress import Progress, silent
 from curate.toxicity import Scorer
 
 FACTS = ("name", "precision", "dimensions", "max_tokens", "fingerprint")
@@ -38,6 +41,18 @@ class Models:
         return {what: f"{model.name} ({model.fingerprint[:12]})" for what, model in parts}
 
 
-def encoder_facts(encoder: Encoder) -> dict[str, Any]:
+def load(
+    name: str | None = None,
+    *,
+    pii_threshold: float | None = None,
+    cache: Cache | None = None,
+    progress: Progress = silent,
+) -> Models:
+    """The embedded models, with the encoder `name` in place of the default one. Weights are read at their first use."""
+    finder = pii.load(threshold=pii_threshold or pii.THRESHOLD, cache=cache)
+    return Models(encoder.load(name, cache=cache, progress=progress), finder, toxicity.load(cache=cache))
+
+
+def encoder_facts(used: Encoder) -> dict[str, Any]:
     """The encoder, as certificates and manifests name it."""
-    return {key: getattr(encoder, key) for key in FACTS}
+    return {key: getattr(used, key) for key in FACTS}

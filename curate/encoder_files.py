@@ -54,6 +54,8 @@ def find(name: str | None) -> tuple[str, Path]:
     assert name is not None
     if (folder := Path(name).expanduser()).is_dir():
         return name, folder
+    if name.startswith((".", "/", "~", "\\")) or not name.strip() or name.count("/") > 1:
+        raise BadInput("there is no such folder of an encoder", where=name or "--encoder")
     names = [name] if "/" in name else [f"sentence-transformers/{name}", name]
     for full in names:
         if folders := _hub_copies(full):

@@ -120,8 +120,9 @@ def _row_text(it: Iteration, ledger: pl.DataFrame, row_id: str, mask: Mask) -> s
 
 def _eval_text(it: Iteration, case_id: str, mask: Mask) -> str:
     for entry in it.manifest["eval_files"]:
+        path = it.manifest["shipped"].get(entry["name"], entry["name"])
         try:
-            cases = files.read_eval([entry["name"]]).chats.filter(pl.col("id") == case_id)
+            cases = files.read_eval([path]).chats.filter(pl.col("id") == case_id)
         except BadInput:
             continue
         if cases.height:

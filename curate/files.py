@@ -131,6 +131,7 @@ class Gathered:
             if len(self.rows) >= ROWS_AT_ONCE:
                 self._flush()
         if not kept:
+            del self.bad[bad_before:]
             raise _no_usable_row(path, found, reasons, self.cases)
         guess = conclude(shapes) if not self.cases else Guess("eval", (), f"{kept:,} eval items")
         refused = len(self.bad) - bad_before

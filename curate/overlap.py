@@ -14,7 +14,7 @@ stops the run, and a score within `TOLERANCE` of the threshold counts as overlap
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -106,10 +106,22 @@ class _Said:
         return _Said(spoken.drop("text"), spoken["text"].to_list())
 
 
-def read_eval_files(paths: Sequence[Path]) -> list[EvalFile]:
-    """Every eval file by itself, with the SHA-256 of its bytes. BadInput without any."""
+def read_eval_files(paths: Sequence[Path], shipped: Sequence[Path] = ()) -> list[EvalFile]:
+    """Every eval file by itself, with the SHA-256 of its bytes. BadInput without any.
+
+    `shipped` are the cases that come with Winnow: they are eval files too, and go by a name that holds on every machine.
+    """
     if not paths:
         raise BadInput("no eval file was named", hint="winnow curate DATA --eval FILE -o ITERATION")
+    return _each(paths) + [replace(file, name=shipped_name(Path(file.name))) for file in _each(shipped)]
+
+
+def shipped_name(path: Path) -> str:
+    """What certificates call a case file that comes with Winnow."""
+    return f"winnow/{path.name}"
+
+
+def _each(paths: Sequence[Path]) -> list[EvalFile]:
     found = []
     for path in paths:
         read = files.read_eval([path])

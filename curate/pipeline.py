@@ -1,6 +1,7 @@
 """A recipe becomes an iteration: the steps in order, every removal in the ledger, the manifest last.
 
-    curated = curate(["raw.jsonl"], ["eval.jsonl"], Path("iterations/001"), recipe.Recipe(), models)
+    sources = Sources([Path("raw.jsonl")], [Path("eval.jsonl")])
+    done = curate(sources, Path("iterations/001"), Recipe(), lambda recipe: detectors.load(recipe.encoder))
 
 Vectors and detector findings are cached by content, so a run that was interrupted takes up where it stopped when it is
 run again; a folder without a manifest never happened. Same input, recipe and models give the same bytes: times stand
@@ -11,6 +12,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,26 +33,30 @@ from curate.steps import Steps, overlap_rule, run
 VERSIONS_OF = ("polars", "numpy", "torch", "transformers", "sentence-transformers", "presidio-analyzer", "phonenumbers")
 
 
+@dataclass(frozen=True)
+class Sources:
+    """What a run reads: training rows, the user's eval files, and the cases that come with Winnow (`shipped`)."""
+
+    data: Sequence[Path]
+    eval: Sequence[Path]
+    shipped: Sequence[Path] = ()
+    format: str = "auto"
+    on_error: str = "quarantine"
+
+
 def curate(
-    data: Sequence[Path],
-    eval_paths: Sequence[Path],
-    out: Path,
-    recipe: Recipe,
-    models: Models,
-    *,
-    format: str = "auto",
-    on_error: str = "quarantine",
-    progress: Progress = silent,
+    sources: Sources, out: Path, recipe: Recipe, load: Callable[[Recipe], Models], progress: Progress = silent
 ) -> iteration.Iteration:
-    """Read, run the recipe, write `out/data/`, manifest last.
+    """Read, run the recipe, write `out/data/`, manifest last. `load` is called once the files are known to be readable.
 
     Returns the finished iteration. A folder that already holds this very run is left as it is; one that holds another
     run is BadInput. Raises BadInput when nothing usable is left, Surroundings when the disk fails.
     """
     started = time.perf_counter()
-    read = files.read(data, format=format, on_error=on_error)
-    eval_files = overlap.read_eval_files(eval_paths)
-    request = _request(data, eval_paths, read, eval_files, recipe, models, format, on_error)
+    read = files.read(sources.data, format=sources.format, on_error=sources.on_error)
+    eval_files = overlap.read_eval_files(sources.eval, sources.shipped)
+    models = load(recipe)
+    request = _request(sources, read, eval_files, recipe, models)
     if done := iteration.already(out, request):
         return done
     _check_overrides(recipe, read.chats)
@@ -60,6 +66,7 @@ def curate(
     folder = iteration.start(out)
     outputs = _write(folder, steps, read, eval_files, recipe, models, progress)
     manifest = request | {
+        "shipped": {overlap.shipped_name(path): str(path) for path in sources.shipped},
         "outputs": outputs,
         "fingerprint": chat.dataset_fingerprint(steps.kept),
         "counts": _counts(read, steps),
@@ -78,6 +85,7 @@ def restore(
     row_ids: Sequence[str],
     out: Path,
     load: Callable[[Recipe], Models],
+    shipped: Sequence[Path] = (),
     progress: Progress = silent,
 ) -> iteration.Iteration:
     """Curate the iteration's sources again into `out`, with these rows exempt from removal and edits.
@@ -101,30 +109,25 @@ def restore(
     plain["keep"] = sorted({*plain["keep"], *row_ids})
     recipe = recipes.of(plain)
     data, evals = ([Path(path) for path in made_from[key]] for key in ("data", "eval"))
-    flags = {key: made_from[key] for key in ("format", "on_error")}
-    return curate(data, evals, out, recipe, load(recipe), **flags, progress=progress)
+    sources = Sources(data, evals, shipped, made_from["format"], made_from["on_error"])
+    return curate(sources, out, recipe, load, progress)
 
 
 def _request(
-    data: Sequence[Path],
-    eval_paths: Sequence[Path],
-    read: files.Read,
-    eval_files: Sequence[EvalFile],
-    recipe: Recipe,
-    models: Models,
-    format: str,
-    on_error: str,
+    sources: Sources, read: files.Read, eval_files: Sequence[EvalFile], recipe: Recipe, models: Models
 ) -> dict[str, Any]:
     """What decides the result: two runs with one request write the same bytes."""
     return {
         "winnow": certificate.tool_version(),
-        "data": [str(path) for path in data],
-        "eval": [str(path) for path in eval_paths],
-        "format": format,
-        "on_error": on_error,
+        "data": [str(path) for path in sources.data],
+        "eval": [str(path) for path in sources.eval],
+        "format": sources.format,
+        "on_error": sources.on_error,
         "recipe": recipe.to_dict(),
         "inputs": [vars(each) for each in read.inputs],
-        "eval_files": [{"name": file.name, "sha256": file.sha256, "cases": file.cases.height} for file in eval_files],
+        "eval_files": [
+            {"name": file.name, "sha256": file.sha256, "cases": file.cases.height} for file in eval_files
+        ],
         "models": models.describe(),
     }
 

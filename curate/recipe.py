@@ -9,6 +9,7 @@ What a recipe does not name keeps its default. Unknown keys are refused, with th
 steps is fixed; overlap with the eval files is always the last and cannot be left out.
 """
 
+import reprlib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from curate.chats import fingerprint_of
 from curate.errors import BadInput
+from curate.save import said
 
 
 class _Strict(BaseModel):
@@ -78,7 +80,7 @@ class Recipe(_Strict):
     toxicity: Toxicity | None = Toxicity()
     overlap: Overlap = Overlap()
     keep: tuple[str, ...] = ()
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**63)
     encoder: str | None = None
 
     @field_validator("validate_rows", "exact", "near", "semantic", "pii", "toxicity", mode="before")
@@ -102,14 +104,37 @@ def read(path: Path | None) -> Recipe:
     if path is None:
         return Recipe()
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (it is a SafeLoader)
     except FileNotFoundError:
         raise BadInput("there is no recipe here", where=str(path)) from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise BadInput(f"the recipe cannot be read: {' '.join(str(error).split())}", where=str(path)) from None
+    except OSError as error:
+        raise BadInput(f"the recipe cannot be read: {said(error)}", where=str(path)) from None
+    except UnicodeDecodeError:
+        raise BadInput("the recipe is not UTF-8 text", where=str(path)) from None
+    except RecursionError:
+        raise BadInput("the recipe is nested too deeply", where=str(path)) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        what = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise BadInput(f"the recipe is not YAML: {what}", where=place) from None
     if values is not None and not isinstance(values, dict):
-        raise BadInput("a recipe is a list of `step: options`", where=str(path), hint="near: {threshold: 0.7}")
+        what = "a recipe holds lines of `step: options`"
+        raise BadInput(what, where=str(path), hint="a line such as  near: {threshold: 0.7}")
     return of(values or {}, where=str(path))
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values only, and no key twice: of two lines for one step the first would go unseen."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for place, (key, _) in enumerate(node.value):
+            if isinstance(key, yaml.ScalarNode) and key.value in names[:place]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key.value}' stands twice", key.start_mark
+                )
+        return super().construct_mapping(node, deep)
 
 
 def of(values: dict[str, Any], *, where: str = "recipe") -> Recipe:
@@ -122,20 +147,42 @@ def of(values: dict[str, Any], *, where: str = "recipe") -> Recipe:
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
+    place = [str(part)[:60] for part in first["loc"]]
     if first["type"] != "extra_forbidden":
-        message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-        return f"'{'.'.join(place)}' should be {message}, not {first['input']!r}"
+        # An alias in YAML can stand for more than memory holds, so only the start of the value is shown.
+        return f"'{'.'.join(place)}' should be {_wanted(first, place)}, not {reprlib.repr(first['input'])[:60]}"
     known = _known_keys(place[:-1])
     close = get_close_matches(place[-1], known, n=1)
     advice = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(known)}"
     return f"unknown key '{'.'.join(place)}'; {advice}"
 
 
+def _wanted(first: Any, place: list[str]) -> str:
+    match first["type"]:
+        case "invalid_key":
+            return "a name"
+        case "model_type" | "model_attributes_type":
+            options = f"{{{_known_keys(place)[0]}: ...}}" if _known_keys(place) else "true"
+            return f"options such as {options}" + ("" if place == ["overlap"] else ", or false to leave the step out")
+        case "tuple_type":
+            return "a list of row ids, as in [r1, r2]"
+        case "string_type" if place[0] == "keep":
+            return "a row id in quotes"
+        case "string_type":
+            return "text"
+        case "float_parsing" | "float_type":
+            return "a number"
+        case "int_parsing" | "int_type" | "int_from_float" | "int_parsing_size":
+            return "a whole number"
+        case "bool_parsing" | "bool_type":
+            return "true or false"
+    return str(first["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
+
+
 def _known_keys(place: list[str]) -> list[str]:
     fields = {(field.alias or name): field for name, field in Recipe.model_fields.items()}
     if not place:
         return sorted(fields)
-    step = fields[place[0]].annotation
+    step = fields[place[0]].annotation if place[0] in fields else None
     models = [m for m in (step, *getattr(step, "__args__", ())) if isinstance(m, type) and issubclass(m, BaseModel)]
     return sorted(models[0].model_fields) if models else []

@@ -35,12 +35,13 @@ def audit_files(
     eval_paths: Sequence[Path],
     models: Models,
     *,
+    shipped: Sequence[Path] = (),
     format: str = "auto",
     progress: Progress = silent,
 ) -> Audit:
     """Read the files, run every step on the rows as they are, and gather what was found."""
     read = files.read(data, format=format)
-    eval_files = overlap.read_eval_files(eval_paths) if eval_paths else []
+    eval_files = overlap.read_eval_files(eval_paths, shipped) if eval_paths else []
     encode, exact = models.encoder.encode, models.encoder.exact().encode
     scores = toxicity.turn_scores(read.chats, models.score_toxicity, progress=progress)
     threshold = models.score_toxicity.threshold

@@ -8,7 +8,7 @@ Stands alone: one command with an exit code, to be run before any trainer.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from curate import certificate, overlap
+from curate import certificate, files, overlap
 from curate import iteration as iterations
 from curate.certificate import Verdict
 from curate.encoder import Encoder
@@ -21,6 +21,7 @@ def verify(
     eval_paths: Sequence[Path],
     certificate_path: Path | None,
     load: Callable[[str], Encoder],
+    shipped: Sequence[Path] = (),
     progress: Progress = silent,
 ) -> Verdict:
     """Verify an iteration, or a training file beside its certificate. Without eval paths an iteration knows its own.
@@ -40,6 +41,9 @@ def verify(
         raise BadInput("name the eval files that the certificate speaks of", hint=f"winnow verify {target} --eval FILE")
     statement = certificate.read(certificate_path or beside)
     certificate.check_bytes(train_file, statement)
-    eval_files = overlap.read_eval_files(eval_paths)
+    named = {file["digest"]["sha256"] for file in statement["predicate"]["eval_files"]}
+    # A certificate of an earlier version names the cases that came with that version.
+    still_shipped = [path for path in shipped if files.sha256(path) in named]
+    eval_files = overlap.read_eval_files(eval_paths, still_shipped)
     precision = statement["predicate"]["claims"]["no_semantic_overlap"]["encoder"]["precision"]
     return certificate.verify(train_file, statement, eval_files, load(precision), progress=progress)

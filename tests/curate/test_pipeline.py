@@ -46,7 +46,7 @@ def evals(tmp_path: Path) -> Path:
 
 
 def _run(data: Path, evals: Path, out: Path, models, asked: Recipe | None = None) -> iteration.Iteration:  # type: ignore[no-untyped-def]
-    return pipeline.curate([data], [evals], out, asked or Recipe(), models)
+    return pipeline.curate(pipeline.Sources([data], [evals]), out, asked or Recipe(), lambda _: models)
 
 
 def _bytes(it: iteration.Iteration) -> dict[str, bytes]:
