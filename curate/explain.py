@@ -73,7 +73,7 @@ def why(it: Iteration, row_id: str, mask: Mask) -> Story:
         known = [*ledger["row_id"].unique().to_list(), *kept]
         close = get_close_matches(row_id, known, n=1)
         hint = f"winnow why {it.path} {close[0]}" if close else None
-        raise BadInput(f"row {row_id!r} is not in this iteration", where=str(it.path), hint=hint)
+        raise BadInput(f"row {row_id[:80]!r} is not in this iteration", where=str(it.path), hint=hint)
     told, current, seen = list[Told](), row_id, set[str]()
     while current not in seen:
         seen.add(current)

@@ -30,7 +30,7 @@ from curate.records import Record, readable, records
 from curate.save import replacing, said, sha256, write_bytes, write_text
 from curate.written import write, write_quarantine
 
-__all__ = ["Input", "Read", "find_again", "find_all", "read", "read_eval", "replacing", "sha256", "write"]
+__all__ = ["Input", "Read", "find_again", "find_all", "read", "read_eval", "replacing", "said", "sha256", "write"]
 __all__ += ["write_bytes", "write_quarantine", "write_text"]
 
 QUARANTINE = pl.Schema({"source": pl.String, "reason": pl.String, "raw": pl.String})

@@ -7,8 +7,10 @@
 A folder without a manifest never happened: the next run starts it over.
 """
 
+import contextlib
 import io
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ from curate.errors import BadInput, Surroundings
 from curate.outcome import LEDGER
 
 WRITTEN = ("train.jsonl", "quarantine.jsonl", "ledger.parquet", "certificate.json", "report.html")
+UNFINISHED = ".unfinished"  # lies in `data/` while a run writes there
 # Two runs with the same values here write the same bytes.
 REQUEST = ("winnow", "data", "eval", "format", "on_error", "recipe", "inputs", "eval_files", "models")
 
@@ -92,18 +95,26 @@ def open(path: Path) -> Iteration:
     place = path / "data" / "manifest.json"
     if not path.exists():
         raise BadInput("there is no such iteration", where=str(path), hint=f"winnow curate DATA --eval FILE -o {path}")
+    if path.is_file():
+        raise BadInput(
+            "is a file, not an iteration", where=str(path), hint="the folder that winnow curate wrote with -o"
+        )
     if not place.exists():
         what = "curation was not finished here" if (path / "data").exists() else "this folder is no iteration"
         raise BadInput(what, where=str(path), hint=f"winnow curate DATA --eval FILE -o {path}")
     try:
-        return Iteration(path, json.loads(place.read_text(encoding="utf-8")))
-    except (ValueError, UnicodeDecodeError):
+        manifest = json.loads(place.read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict) or not {*REQUEST, "outputs", "counts", "steps"} <= manifest.keys():
+            raise ValueError
+        return Iteration(path, manifest)
+    except (ValueError, RecursionError):
         raise BadInput("the manifest is damaged", where=str(place), hint="delete the folder and curate again") from None
 
 
 def already(out: Path, request: Mapping[str, Any]) -> Iteration | None:
     """The iteration at `out` if it is this very run and its files are whole; BadInput if it is another run."""
-    if not (out / "data" / "manifest.json").exists():
+    if not _is_file(out / "data" / "manifest.json"):
+        _check_place(out)
         return None
     found = open(out)
     plain = json.loads(json.dumps(request))
@@ -112,12 +123,31 @@ def already(out: Path, request: Mapping[str, Any]) -> Iteration | None:
         damaged = [name for name, digest in found.manifest["outputs"].items() if _digest(found.data / name) != digest]
         if not damaged:
             return found
-        changed = damaged
-    raise BadInput(
-        f"this iteration exists already and was made from something else (differs in: {', '.join(changed)})",
-        where=str(out),
-        hint=f"another name after -o, or delete {out}",
-    )
+        what = f"this iteration's files were changed after they were written: {', '.join(damaged)}"
+    else:
+        what = f"this iteration exists already and was made from something else (differs in: {', '.join(changed)})"
+    raise BadInput(what, where=str(out), hint=f"another name after -o, or delete {out / 'data'}")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise BadInput(f"no iteration can be written here: {files.said(error)}", where=str(path)) from None
+
+
+def _check_place(out: Path) -> None:
+    """Before any work: can `out/data` be written, and is what lies there ours to replace?"""
+    folder = out / "data"
+    above = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+    if not above.is_dir():
+        raise BadInput("is a file, and an iteration is a folder", where=str(above), hint="another name after -o")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise Surroundings("nothing can be written here (read-only, or not permitted)", where=str(above))
+    foreign = [name for name in (*WRITTEN, "manifest.json") if os.path.lexists(folder / name)]
+    if foreign and not (folder / UNFINISHED).exists():
+        what = f"{', '.join(foreign)} in it would be overwritten, and no unfinished run of Winnow left that there"
+        raise BadInput(what, where=str(folder), hint="another name after -o")
 
 
 def _digest(path: Path) -> str | None:
@@ -125,20 +155,39 @@ def _digest(path: Path) -> str | None:
 
 
 def start(out: Path) -> Path:
-    """The folder `out/data`, empty of what an interrupted run may have left."""
+    """The folder `out/data`, empty of what an interrupted run may have left, and marked as unfinished."""
     folder = out / "data"
+    _check_place(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in WRITTEN:
-            (folder / name).unlink(missing_ok=True)
+        (folder / UNFINISHED).touch()
+        _clear(folder)
     except OSError as error:
-        raise Surroundings(f"cannot write here: {error.strerror}", where=str(folder)) from None
+        raise Surroundings(f"cannot be written: {files.said(error)}", where=str(folder)) from None
     return folder
+
+
+def discard(out: Path) -> None:
+    """Take away what a run wrote that could not be finished, so that a full disk is not left fuller."""
+    folder = out / "data"
+    with contextlib.suppress(OSError):
+        _clear(folder)
+        (folder / UNFINISHED).unlink(missing_ok=True)
+        folder.rmdir()
+        out.rmdir()
+
+
+def _clear(folder: Path) -> None:
+    for name in (*WRITTEN, "manifest.json"):
+        (folder / name).unlink(missing_ok=True)
+        for part in folder.glob(f".{name}.*.part"):  # of a process that was killed while it wrote
+            part.unlink(missing_ok=True)
 
 
 def finish(out: Path, manifest: Mapping[str, Any]) -> Iteration:
     """Write the manifest: from now on the iteration exists."""
     files.write_text(out / "data" / "manifest.json", json_text(manifest))
+    (out / "data" / UNFINISHED).unlink(missing_ok=True)
     return open(out)
 
 

@@ -23,7 +23,7 @@ from curate import certificate, files, iteration, iteration_report, overlap, sur
 from curate import chats as chat
 from curate import recipe as recipes
 from curate.detectors import Models
-from curate.errors import BadInput, Refused
+from curate.errors import BadInput, Refused, Surroundings
 from curate.overlap import EvalFile
 from curate.progress import Progress, silent
 from curate.recipe import Recipe
@@ -62,9 +62,13 @@ def curate(
     _check_overrides(recipe, read.chats)
     steps = run(read.chats, eval_files, recipe, models, progress)
     if not steps.kept.height:
-        raise BadInput("no row is left after curation", where=str(out), hint="winnow audit DATA, to see what fails")
+        raise BadInput(f"no row is left after curation ({_took(steps)})", hint="winnow audit DATA, to see what fails")
     folder = iteration.start(out)
-    outputs = _write(folder, steps, read, eval_files, recipe, models, progress)
+    try:
+        outputs = _write(folder, steps, read, eval_files, recipe, models, progress)
+    except (OSError, Surroundings):
+        iteration.discard(out)
+        raise
     manifest = request | {
         "shipped": {overlap.shipped_name(path): str(path) for path in sources.shipped},
         "outputs": outputs,
@@ -77,7 +81,11 @@ def curate(
         "peak_memory_mib": peak_memory_mib(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-    return iteration.finish(out, manifest)
+    try:
+        return iteration.finish(out, manifest)
+    except Surroundings:
+        iteration.discard(out)
+        raise
 
 
 def restore(
@@ -98,12 +106,13 @@ def restore(
         lines = ledger.filter(pl.col("row_id") == row_id)
         if not lines.height:
             raise BadInput(
-                f"nothing was done to row {row_id!r}", where=str(before.path), hint=f"winnow why {before.path} {row_id}"
+                f"nothing was done to row {row_id[:80]!r}",
+                where=str(before.path),
+                hint=f"winnow why {before.path} {row_id}",
             )
-        if "overlap" in lines["step"].to_list():
-            raise Refused(
-                f"row {row_id!r} overlaps with an eval file; that cannot be overridden", where=str(before.path)
-            )
+        if gone := lines.filter(pl.col("step") == "overlap")["rule"].to_list():
+            what = f"row {row_id[:80]!r} was removed because of the eval files ({gone[0]}); that cannot be overridden"
+            raise Refused(what, where=str(before.path))
     made_from = before.manifest
     plain = dict(made_from["recipe"])
     plain["keep"] = sorted({*plain["keep"], *row_ids})
@@ -125,9 +134,7 @@ def _request(
         "on_error": sources.on_error,
         "recipe": recipe.to_dict(),
         "inputs": [vars(each) for each in read.inputs],
-        "eval_files": [
-            {"name": file.name, "sha256": file.sha256, "cases": file.cases.height} for file in eval_files
-        ],
+        "eval_files": [{"name": file.name, "sha256": file.sha256, "cases": file.cases.height} for file in eval_files],
         "models": models.describe(),
     }
 
@@ -180,6 +187,12 @@ def _counts(read: files.Read, steps: Steps) -> dict[str, int]:
     if counts["kept"] + removed + counts["quarantined"] != counts["rows_read"]:
         raise Refused(f"rows were lost: {counts}; this is a defect of Winnow, please report it")
     return counts
+
+
+def _took(steps: Steps) -> str:
+    return ", ".join(
+        f"{step.name} removed {step.removed:,} of {step.rows_in:,}" for step in steps.account if step.removed
+    )
 
 
 def _versions() -> dict[str, str]:

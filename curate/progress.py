@@ -6,6 +6,7 @@
 A step takes `progress` as an argument and calls it with its name, what is done and the total. `silent` is the default.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,16 @@ from contextlib import contextmanager
 Progress = Callable[[str, int, int], None]
 
 SECONDS_BETWEEN_LINES = 5.0
+# What a file holds must not steer the terminal: control characters are shown as one mark.
+HIDDEN = {code: "\ufffd" for code in (*range(9), *range(11, 32), *range(127, 160))}
+
+
+def aside(said: str) -> None:
+    """A line on stderr. A reader who went away (`2>&1 | head`) does not stop the work."""
+    try:
+        print(said.translate(HIDDEN), file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def silent(step: str, done: int, total: int) -> None:
@@ -50,6 +61,6 @@ def _plain() -> Progress:
         first = spoken.setdefault(step, now)
         if now - first >= SECONDS_BETWEEN_LINES and (done == total or now - spoken[step] >= SECONDS_BETWEEN_LINES):
             spoken[step] = now
-            print(f"{step}: {done:,} of {total:,}", file=sys.stderr, flush=True)
+            aside(f"{step}: {done:,} of {total:,}")
 
     return say

@@ -106,7 +106,14 @@ def _steps(recipe: Recipe, models: Models, progress: Progress) -> list[tuple[str
         steps.append(
             (
                 "semantic",
-                lambda rows: dedup.semantic(rows, encode, exact, query=semantic.query, answer=semantic.answer),
+                lambda rows: dedup.semantic(
+                    rows,
+                    encode,
+                    exact,
+                    query=semantic.query,
+                    answer=semantic.answer,
+                    latin_only=models.encoder.english_only,
+                ),
             )
         )
     if recipe.pii:

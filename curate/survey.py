@@ -26,7 +26,12 @@ def duplicates(chats: pl.DataFrame, models: Models, progress: Progress = silent)
     return {
         "exact": dedup.exact(chats),
         "near": dedup.near(chats, progress=progress),
-        "semantic": dedup.semantic(chats, models.encoder.encode, models.encoder.exact().encode),
+        "semantic": dedup.semantic(
+            chats,
+            models.encoder.encode,
+            models.encoder.exact().encode,
+            latin_only=models.encoder.english_only,
+        ),
     }
 
 
@@ -66,9 +71,7 @@ def audit_files(
     )
 
 
-def measure(
-    chats: pl.DataFrame, models: Models, with_duplicates: bool = True, progress: Progress = silent
-) -> Measured:
+def measure(chats: pl.DataFrame, models: Models, with_duplicates: bool = True, progress: Progress = silent) -> Measured:
     """Duplicates, personal data and toxicity of one side of a diff."""
     return Measured(
         duplicates=duplicates(chats, models, progress) if with_duplicates else None,

@@ -35,7 +35,7 @@ PLACEHOLDER = re.compile(r"<[A-Z_]+_\d+>")
 
 SHINGLE = 5
 A_FEW_WORDS = 3
-FACT_KINDS = ("numbers", "names", "negation")
+FACT_KINDS = ("numbers", "names", "negation", "yes or no")
 
 
 def normalise(text: str) -> str:
@@ -94,6 +94,8 @@ for _word in ("one", "zero"):
     del _NUMBER_WORDS[_word]
 
 _NEGATION = re.compile(r"\b(?:not|no|never|cannot|without|neither|nor|none)\b|n't\b", re.IGNORECASE)
+_YES_OR_NO = re.compile(r"\W*(yes|no)\b(?! (?:one|matter|problem|longer|doubt)\b)", re.IGNORECASE)
+_LETTER, _LATIN_LETTER = re.compile(r"[^\W\d_]"), re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
 _DIGITS = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*")
 _WORD = re.compile(r"[^\W\d_]\w*(?:['’-][^\W\d_]+)*")
 _QUOTED = re.compile(r"""(?<!\w)['"‘“]([^'"‘’“”\n]{1,40})['"’”](?!\w)""")
@@ -102,19 +104,26 @@ _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"“(*#>-])\s*$")
 
 @dataclass(frozen=True)
 class Facts:
-    """What must agree before two similar texts may count as one: numbers, negation, named things."""
+    """What must agree before two similar texts may count as one: numbers, negation, named things, a yes or no."""
 
     numbers: frozenset[str]
     negations: int
     names: frozenset[str]
     words: int = 0
+    verdict: str = ""  # yes | no, where the text opens with it
 
 
 @lru_cache(maxsize=65_536)
 def facts(text: str) -> Facts:
     """Read the facts of a text. List markers ("2.") and placeholders are no facts."""
     plain = PLACEHOLDER.sub(" ", text)
-    return Facts(frozenset(_numbers(plain)), len(_NEGATION.findall(plain)), frozenset(_names(plain)), plain.count(" "))
+    return Facts(
+        frozenset(_numbers(plain)),
+        len(_NEGATION.findall(plain)),
+        frozenset(_names(plain)),
+        plain.count(" "),
+        _verdict(plain),
+    )
 
 
 def conflict(a: Facts, b: Facts, kinds: Container[str] = FACT_KINDS) -> str | None:
@@ -130,6 +139,8 @@ def conflict(a: Facts, b: Facts, kinds: Container[str] = FACT_KINDS) -> str | No
         return "names"
     if "negation" in kinds and (a.negations > 0) != (b.negations > 0) and abs(a.words - b.words) <= A_FEW_WORDS:
         return "negation"
+    if "yes or no" in kinds and {a.verdict, b.verdict} == {"yes", "no"}:
+        return "yes or no"
     return None
 
 
@@ -137,6 +148,17 @@ def swapped_words(a: str, b: str) -> bool:
     """Whether each text has a word that the other lacks, typos apart: "carbon dioxide" against "carbon monoxide"."""
     left, right = frozenset(tokens(a)), frozenset(tokens(b))
     return bool(_unmatched(left - right, right) and _unmatched(right - left, left))
+
+
+def mostly_latin(text: str) -> bool:
+    """Whether at least half of the letters are Latin; a text without letters is."""
+    letters = _LETTER.findall(text)
+    return 2 * len(_LATIN_LETTER.findall(text)) >= len(letters)
+
+
+def _verdict(text: str) -> str:
+    opening = _YES_OR_NO.match(text)
+    return opening[1].lower() if opening else ""
 
 
 def _numbers(text: str) -> Counter[str]:

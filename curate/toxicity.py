@@ -135,7 +135,9 @@ def load(*, cache: Cache | None = None) -> Scorer:
     threshold, bias, step = (float(v) for v in tensors["scalars"])
     weights = np.zeros(BUCKETS, np.int16)
     weights[tensors["buckets"]] = tensors["weights"]
-    fingerprint = hashlib.sha256("\n".join([RULE, f"{WINDOW} {STRIDE}", WEIGHTS_SHA256, GROUPS_SHA256]).encode()).hexdigest()
+    fingerprint = hashlib.sha256(
+        "\n".join([RULE, f"{WINDOW} {STRIDE}", WEIGHTS_SHA256, GROUPS_SHA256]).encode()
+    ).hexdigest()
     groups = read_groups(listed.decode())
     return Scorer("winnow-toxicity-1", fingerprint, threshold, LIMITS, bias, step, weights, groups, cache)
 

@@ -96,21 +96,27 @@ class Report(Page):
     def write(self, path: Path) -> Path:
         """Write .html, .md or .json by the suffix; a reader sees the old file or the new one, never half of one."""
         path = Path(path)
-        match path.suffix.lower():
-            case ".html" | ".htm":
+        match form_of(path):
+            case "html":
                 text = self.to_html()
-            case ".md" | ".markdown":
+            case "md":
                 text = self.to_markdown()
-            case ".json":
+            case _:
                 text = self.to_json()
-            case other:
-                raise BadInput(
-                    f"a report is written as .html, .md or .json, not as {other or 'a file without a suffix'}",
-                    where=str(path),
-                    hint=f"-o {path.with_suffix('.html')}",
-                )
         save.write_text(path, text)
         return path
+
+
+def form_of(path: Path) -> str:
+    """What the name of a report asks for: html, md or json. BadInput for another suffix, and for a folder."""
+    form = {".html": "html", ".htm": "html", ".md": "md", ".markdown": "md", ".json": "json"}.get(path.suffix.lower())
+    if path.is_dir():
+        raise BadInput("is a folder; a report is one file", where=str(path), hint=f"-o {path / 'report.html'}")
+    if form is None:
+        other = path.suffix or "a file without a suffix"
+        what = f"a report is written as .html, .md or .json, not as {other}"
+        raise BadInput(what, where=str(path), hint=f"-o {path.with_suffix('.html')}")
+    return form
 
 
 def _plain(value: Any) -> Any:

@@ -23,6 +23,7 @@ class ToyEncoder:
     dimensions: int = 512
     max_tokens: int = 10_000
     fingerprint: str = "toy-1"
+    english_only: bool = False
 
     def encode(self, texts: Sequence[str]) -> Windows:
         rows, numbers = [], []

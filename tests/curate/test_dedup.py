@@ -178,3 +178,31 @@ def test_stars_do_not_depend_on_the_order_of_pairs() -> None:
     pairs = [dedup.Pair(0, 1, 1, "x"), dedup.Pair(1, 2, 1, "x"), dedup.Pair(2, 3, 1, "x"), dedup.Pair(3, 4, 1, "x")]
     forward = dedup.stars(range(5), pairs)
     assert set(forward) == set(dedup.stars(range(5), pairs[::-1])) == {1, 3}
+
+
+def test_a_passage_that_two_questions_share_does_not_make_them_one() -> None:
+    passage = "The mill was built beside the river in the year of the flood and has made lamps ever since. " * 4
+    rows = [(f"Who built it?\n\n{passage}", "Nobody knows."), (f"What does it make?\n\n{passage}", "Nobody knows.")]
+    assert dedup.near(_chats(rows)).removed.height == 0
+    vectors = {said: (1.0, 0.0) for row in rows for said in row} | {
+        "Who built it?": (1.0, 0.0),
+        "What does it make?": (0.0, 1.0),
+    }
+    assert dedup.semantic(_chats(rows), _toy(vectors), _toy(vectors)).removed.height == 0
+
+
+def test_an_encoder_that_reads_english_does_not_judge_other_scripts() -> None:
+    rows = [("你是谁?", "我是一盏灯"), ("你好吗?", "我是一盏好灯")]
+    encode = _toy({said: (1.0, 0.0) for row in rows for said in row})
+    assert dedup.semantic(_chats(rows), encode, encode, latin_only=True).removed.height == 0
+    assert dedup.semantic(_chats(rows), encode, encode).removed.height == 1
+
+
+def test_yes_and_no_are_two_answers() -> None:
+    rows = [
+        ("Does the lamp dim?", "Yes, turn the knob on its foot."),
+        ("Does the lamp dim?", "No, turn the knob on its foot."),
+    ]
+    encode = _toy({said: (1.0, 0.0) for row in rows for said in row})
+    assert dedup.semantic(_chats(rows), encode, encode).removed.height == 0
+    assert dedup.near(_chats(rows)).removed.height == 0

@@ -8,7 +8,7 @@ import pytest
 
 from curate import certificate, explain, files, iteration, overlap, pipeline, recipe, verification
 from curate import chats as chat
-from curate.errors import BadInput, Refused, Surroundings
+from curate.errors import BadInput, Refused
 from curate.recipe import Recipe
 
 LAMP = "How long may I keep the brass desk lamp before I send it back to the workshop for a refund?"
@@ -232,5 +232,5 @@ def test_nothing_left_and_nowhere_to_write(data, evals, tmp_path, toy_models) ->
         _run(only_leaks, evals, tmp_path / "none", toy_models)
     blocked = tmp_path / "blocked"
     blocked.write_text("a file where a folder should be")
-    with pytest.raises(Surroundings):
+    with pytest.raises(BadInput, match="is a file"):
         _run(data, evals, blocked / "it", toy_models)

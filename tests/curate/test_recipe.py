@@ -54,5 +54,6 @@ def test_the_defaults_of_recipe_and_functions_are_the_same() -> None:
     assert default.near
     assert default.semantic
     assert dedup.near.__kwdefaults__["threshold"] == default.near.threshold
-    assert dedup.semantic.__kwdefaults__ == {"query": default.semantic.query, "answer": default.semantic.answer}
+    defaults = {"query": default.semantic.query, "answer": default.semantic.answer, "latin_only": False}
+    assert dedup.semantic.__kwdefaults__ == defaults
     assert steps.overlap_rule(default) == overlap.Rule()

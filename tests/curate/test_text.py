@@ -65,6 +65,13 @@ def test_short_texts_have_shingles_too() -> None:
         ("Can I use the Brightwell lamp?", "Can I use the Brightwel lamp?", None),  # a typo
         ("can I return it", "can I not return it", "negation"),
         ("write to <EMAIL_1>", "write to <EMAIL_2>", None),  # placeholders are no facts
+        (
+            "Yes, you can send it back.",
+            "No, do hold on to it: you may not, and here is why that is the case for now.",
+            "yes or no",
+        ),
+        ("a synonym of 'happy'", "a synonym of 'sad'", "names"),
+        ("the formula is CO2", "the formula is CO", "names"),
         ("PLEASE HELP me now", "please help me now", None),
     ],
 )
