@@ -22,7 +22,7 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from curate.errors import BadInput, Surroundings, WinnowError
+from curate.errors import BadInput, Refused, Surroundings, WinnowError
 from curate.progress import HIDDEN, Progress, aside
 from train.options import Options
 
@@ -125,9 +125,7 @@ def curate(
     aside(f"report: {done.data / 'report.html'}")
 
 
-@app.command(
-    epilog="Example: winnow verify iterations/001 --eval eval.jsonl && trl sft --dataset_name iterations/001/data …"
-)
+@app.command(epilog="Example: winnow verify iterations/001 --eval eval.jsonl && python my_trainer.py")
 def verify(
     target: Annotated[Path, typer.Argument(help="An iteration, or a training file with its certificate.")],
     eval: Eval = None,
@@ -146,7 +144,12 @@ def verify(
         def load(precision: str) -> Any:
             return encoders.load(encoder, precision=precision, cache=_cache(), progress=progress)  # type: ignore[arg-type]
 
-        verdict = verification.verify(target, eval or [], certificate, load, _shipped(), progress)
+        try:
+            verdict = verification.verify(target, eval or [], certificate, load, _shipped(), progress)
+        except Refused as no:
+            if as_json:
+                print(json.dumps({"holds": False, "why": str(no)}, indent=1, ensure_ascii=False))
+            raise
     _say(verdict, verdict.to_dict(), as_json)
 
 
@@ -160,8 +163,7 @@ def why(
     from curate import explain, pii
     from curate import iteration as iterations
 
-    finder = pii.load(cache=_cache())
-    story = explain.why(iterations.open(iteration), row_id, lambda said: pii.mask(said, finder.find([said])[0]))
+    story = explain.why(iterations.open(iteration), row_id, pii.masker(pii.load(cache=_cache())))
     _say(story, story.to_dict(), as_json)
 
 
@@ -270,20 +272,21 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Compare rows against rows, and model against model where both sides were evaluated: paired, with verdicts."""
+    from curate import pii
     from evalsuite import compare_report, difference
 
     _check_report(out, [a, b])
     with _progress() as progress:
         models = _models(None, progress)
         rows, model = difference.of(a, b, models, progress)
-    _tell(compare_report.report(rows, model, difference.mask(models)), out, as_json)
+    _tell(compare_report.report(rows, model, pii.masker(models.find_pii)), out, as_json)
 
 
 @app.command(epilog="Example: winnow demo -o winnow-demo")
 def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for what the demo writes.")] = Path("winnow-demo"),
 ) -> None:
-    """Watch a raw chat file become a certified training file, on data that ships with Winnow."""
+    """See the whole loop on data that ships with Winnow: audit, curate, certify, train two tiny models, evaluate, diff."""
     from evalsuite import demo as story
 
     with _progress() as progress:
@@ -322,7 +325,7 @@ def _say(result: Any, document: dict[str, Any], as_json: bool) -> None:
     elif hasattr(result, "__rich_console__"):
         Console().print(result, markup=False, highlight=False)
     else:
-        Console().print(str(result).translate(HIDDEN), markup=False, highlight=False)
+        Console().print(str(result).translate(HIDDEN), markup=False, highlight=False, soft_wrap=True)
 
 
 def _check_report(out: Path | None, inputs: Sequence[Path]) -> None:
@@ -349,6 +352,8 @@ def _tell(report: Any, out: Path | None, as_json: bool) -> None:
 
 def main() -> None:
     """The console script: run a command, turn every failure into a sentence and an exit code."""
+    # Threads that wait for work must sleep: on a busy machine spinning ones cost a small model most of its time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a file name or a terminal may hold what the encoding does not

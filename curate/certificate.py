@@ -1,7 +1,7 @@
 """The certificate: a machine-checkable statement that a training file has no overlap with named eval files.
 
-    statement = issue("train.jsonl", eval_files, encoder)
-    verify("train.jsonl", statement, eval_files, encoder)      # recomputes everything from the files
+    statement = issue(Path("train.jsonl"), overlap.read_eval_files([Path("eval.jsonl")]), encoder.load())
+    check_bytes(Path("train.jsonl"), statement)      # `curate.verification` recomputes every claim
 
 It keeps three claims apart: no copy (any machine can re-derive it), no overlap in meaning under a stated rule, and what
 that rule misses (measured recall by class, or 'not measured'). It is an in-toto Statement (v1) whose subject is the
@@ -9,13 +9,14 @@ training file's SHA-256. Unsigned, it protects against accident, not against for
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curate import chats as chat
 from curate import files, overlap, shipped
@@ -26,32 +27,120 @@ from curate.overlap import EvalFile, Rule
 from curate.progress import Progress, silent
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+TOOL = "winnow-tune"
 PREDICATE_TYPE = "urn:winnow:no-overlap:v1"
 CLASSES_TO_MEASURE = ("copy", "near copy", "paraphrase", "translation", "template variant")
+
+CURATE = "winnow curate DATA --eval FILE -o NEW_ITERATION"
 
 Statement = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What `verify` found; it raises `Refused` where the answer is no, so a Verdict is a yes."""
+class _Form(BaseModel):
+    """A part of a certificate: these keys and no others, each of its type."""
 
-    train_file: str
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class _Digest(_Form):
+    sha256: str
+
+
+class _Subject(_Form):
+    name: str
+    digest: _Digest
+
+
+class _EvalFile(_Subject):
+    cases: int
+
+
+class _Tool(_Form):
+    name: str
+    version: str
+
+
+class _Training(_Form):
     rows: int
-    eval_files: tuple[str, ...]
+    turns: int
+    fingerprint: str
+
+
+class _NoCopy(_Form):
+    holds: bool
+    how: str
+    proof: str
+    template_variants_kept: int
+
+
+class _Encoder(_Form):
+    name: str
+    precision: Literal["bf16", "fp32"]
+    dimensions: int
+    max_tokens: int
+    fingerprint: str
+
+
+class _Rule(_Form):
+    cosine: float
+    cosine_other_turns: float
+    containment: float
+    ngram: int
+    answer_min_words: int
+    answer_containment: float
+    facts: list[str]
+    remove_template_variants: bool
+    tolerance: float
+    fingerprint: str
+
+
+class _Nearest(_Form):
+    eval_file: str
+    case_id: str
+    case_turn: int
+    row_id: str
+    turn: int
+    cosine: float
+
+
+class _NoSemanticOverlap(_Form):
+    holds: bool
+    how: str
+    encoder: _Encoder
+    rule: _Rule
     pairs_compared: int
-    highest: float | None
+    highest_cosine: float | None
+    nearest: list[_Nearest]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The document of `--json`."""
-        return {"holds": True} | asdict(self)
 
-    def __str__(self) -> str:
-        highest = "" if self.highest is None else f", highest cosine to an eval item {self.highest:.3f}"
-        return (
-            f"The certificate holds: {self.train_file} ({self.rows:,} rows) has no overlap with "
-            f"{', '.join(self.eval_files)} under its rule ({self.pairs_compared:,} pairs compared{highest})."
-        )
+class _Misses(_Form):
+    classes: dict[str, dict[str, float | str]]
+    false_alarms: dict[str, float | str] | None
+    not_measured: list[str]
+    date: str = ""
+    data: str = ""
+
+
+class _Claims(_Form):
+    no_copy: _NoCopy
+    no_semantic_overlap: _NoSemanticOverlap
+    what_the_rule_misses: _Misses
+
+
+class _Predicate(_Form):
+    tool: _Tool
+    training: _Training
+    eval_files: list[_EvalFile]
+    outside: list[str]
+    claims: _Claims
+    signed: bool
+
+
+class _Statement(_Form):
+    type: str = Field(alias="_type")
+    subject: list[_Subject] = Field(min_length=1)
+    predicateType: str
+    predicate: _Predicate
 
 
 def issue(
@@ -95,7 +184,7 @@ def _predicate(
 ) -> dict[str, Any]:
     scores = found.nearest["cosine"]
     return {
-        "tool": {"name": "winnow-tune", "version": tool_version()},
+        "tool": {"name": TOOL, "version": tool_version()},
         "training": {"rows": chats.height, "turns": found.turns, "fingerprint": chat.dataset_fingerprint(chats)},
         "eval_files": [
             {"name": file.name, "digest": {"sha256": file.sha256}, "cases": file.cases.height} for file in eval_files
@@ -112,7 +201,8 @@ def _predicate(
                 "holds": True,
                 "how": "every window of every training turn against every window of every eval item, none skipped",
                 "encoder": encoder_facts(encoder),
-                "rule": asdict(rule) | {"tolerance": overlap.TOLERANCE, "fingerprint": rule.fingerprint()},
+                "rule": asdict(rule)
+                | {"facts": list(rule.facts), "tolerance": overlap.TOLERANCE, "fingerprint": rule.fingerprint()},
                 "pairs_compared": found.pairs_compared,
                 "highest_cosine": scores.max(),
                 "nearest": found.nearest.to_dicts(),
@@ -136,27 +226,56 @@ def measured_recall(encoder: str, rule: str) -> dict[str, Any]:
 
 
 def read(path: Path) -> Statement:
-    """A certificate from disk; BadInput where it is none."""
+    """A certificate from disk. BadInput where it is none or not a whole one, Refused where it states what is not checked."""
     try:
-        statement = json.loads(path.read_text(encoding="utf-8"))
-        if statement["_type"] != STATEMENT_TYPE or statement["predicateType"] != PREDICATE_TYPE:
-            raise KeyError("predicateType")
-        statement["subject"][0]["digest"]["sha256"]
-        statement["predicate"]["claims"]["no_semantic_overlap"]["rule"]
+        statement = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
     except FileNotFoundError:
-        raise BadInput(
-            "there is no certificate here", where=str(path), hint="winnow curate DATA --eval FILE -o ITERATION"
-        )
-    except (ValueError, KeyError, TypeError, IndexError, UnicodeDecodeError):
-        raise BadInput("this is not a Winnow certificate", where=str(path))
+        raise BadInput("there is no certificate here", where=str(path), hint=CURATE) from None
+    except OSError as error:
+        raise BadInput(f"the certificate cannot be read: {files.said(error)}", where=str(path)) from None
+    except (ValueError, RecursionError):
+        statement = None
+    check_form(statement, where=str(path))
     return dict(statement)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; ValueError for a key that stands in it twice, because of the two only one would be seen."""
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError
+    return found
+
+
+def check_form(statement: Any, *, where: str | None = None) -> None:
+    """BadInput unless every part of a certificate is there in its form; Refused if it states more than is ever checked."""
+    kind = (statement.get("_type"), statement.get("predicateType")) if isinstance(statement, dict) else None
+    if kind != (STATEMENT_TYPE, PREDICATE_TYPE):
+        raise BadInput("this is not a Winnow certificate", where=where, hint=CURATE)
+    try:
+        _Statement.model_validate(statement)
+    except ValidationError as error:
+        found = {problem["type"]: ".".join(str(part)[:60] for part in problem["loc"]) for problem in error.errors()}
+        more = found.pop("extra_forbidden", None)
+        for problem, place in found.items():
+            what = "is missing" if problem == "missing" else "is not in its form"
+            raise BadInput(
+                f"this is not a whole Winnow certificate: {place} {what}", where=where, hint=CURATE
+            ) from None
+        raise Refused(f"the certificate states '{more}', which Winnow does not check", where=where) from None
+    if len(statement["subject"]) != 1:
+        raise Refused("the certificate speaks of several files, and Winnow checks one", where=where)
+    if statement["predicate"]["tool"]["name"] != TOOL:
+        raise Refused("the certificate was made by another tool, which Winnow cannot speak for", where=where)
+    if statement["predicate"]["signed"]:
+        raise Refused(
+            "the certificate calls itself signed, and Winnow makes and checks unsigned ones only", where=where
+        )
 
 
 def check_bytes(train_file: Path, statement: Statement) -> None:
     """Refuse unless the file's bytes are the very bytes that the certificate names."""
     if files.sha256(train_file) == statement["subject"][0]["digest"]["sha256"]:
         return
-    again = "winnow curate DATA --eval FILE -o NEW_ITERATION"
     named = statement["predicate"]["training"]
     try:
         chats = files.read([train_file], format="messages", on_error="stop").chats
@@ -167,101 +286,12 @@ def check_bytes(train_file: Path, statement: Statement) -> None:
         what = "the rows are those of the certificate, but their order or spacing changed, so the bytes are others"
     else:
         what = "the certificate is for another file: rows were added, removed or changed"
-    raise Refused(what, where=str(train_file), hint=again)
-
-
-def verify(
-    train_file: Path,
-    statement: Statement,
-    eval_files: Sequence[EvalFile],
-    encoder: Encoder,
-    *,
-    progress: Progress = silent,
-) -> Verdict:
-    """Recompute every claim from the two kinds of files; Refused with the first that does not hold."""
-    check_bytes(train_file, statement)
-    predicate = statement["predicate"]
-    _check_eval_files(predicate["eval_files"], eval_files)
-    claim = predicate["claims"]["no_semantic_overlap"]
-    if claim["encoder"]["fingerprint"] != encoder.fingerprint:
-        what = f"the certificate was made with another encoder ({claim['encoder']['name']}, {claim['encoder']['precision']})"
-        raise Refused(what, hint=f"winnow verify … --encoder {claim['encoder']['name']}")
-    rule = _rule(claim["rule"])
-    fresh = issue(train_file, eval_files, encoder, rule=rule, outside=predicate["outside"], progress=progress)
-    _compare(predicate, fresh["predicate"])
-    found = fresh["predicate"]["claims"]["no_semantic_overlap"]
-    names = tuple(file.name for file in eval_files)
-    rows = fresh["predicate"]["training"]["rows"]
-    return Verdict(str(train_file), rows, names, found["pairs_compared"], found["highest_cosine"])
-
-
-def _rule(stated: Mapping[str, Any]) -> Rule:
-    parameters = {key: value for key, value in stated.items() if key not in ("tolerance", "fingerprint")}
-    try:
-        rule = Rule(**(parameters | {"facts": tuple(parameters["facts"])}))
-    except (TypeError, KeyError):
-        raise Refused("the certificate states a rule that this version does not know")
-    if rule.fingerprint() != stated["fingerprint"] or stated["tolerance"] != overlap.TOLERANCE:
-        raise Refused("the rule in the certificate was changed after it was issued")
-    return rule
-
-
-def _check_eval_files(stated: Sequence[Mapping[str, Any]], given: Sequence[EvalFile]) -> None:
-    named = {entry["digest"]["sha256"]: entry["name"] for entry in stated}
-    for file in given:
-        if file.sha256 not in named:
-            raise Refused(
-                f"the certificate does not name this eval file (it names {', '.join(sorted(named.values()))})",
-                where=file.name,
-                hint="winnow curate DATA --eval FILE -o NEW_ITERATION",
-            )
-    missing = set(named) - {file.sha256 for file in given}
-    if missing:
-        names = ", ".join(sorted(named[digest] for digest in missing))
-        raise Refused(f"the certificate also names {names}; give every eval file", hint="winnow verify … --eval FILE")
-
-
-def _compare(stated: Mapping[str, Any], fresh: Mapping[str, Any]) -> None:
-    """Every figure of the certificate must come out again; cosines within the tolerance."""
-    for place in ("training", "eval_files"):
-        if _without_names(stated[place]) != _without_names(fresh[place]):
-            raise Refused(f"the certificate's '{place}' does not agree with the files")
-    for claim in ("no_copy", "no_semantic_overlap", "what_the_rule_misses"):
-        ours, theirs = fresh["claims"][claim], stated["claims"].get(claim)
-        if not isinstance(theirs, Mapping) or set(theirs) != set(ours):
-            raise Refused(f"the claim '{claim}' is incomplete")
-        if claim == "no_semantic_overlap":
-            _compare_nearest(theirs["nearest"], ours["nearest"])
-            if abs((theirs["highest_cosine"] or 0) - (ours["highest_cosine"] or 0)) > 2 * overlap.TOLERANCE:
-                raise Refused("the highest cosine does not come out again from the files")
-            ours, theirs = (
-                {k: v for k, v in c.items() if k not in ("nearest", "highest_cosine")} for c in (ours, theirs)
-            )
-        if json.loads(json.dumps(ours)) != theirs:
-            raise Refused(f"the claim '{claim}' does not come out again from the files")
-
-
-def _without_names(value: Any) -> Any:
-    # A file may have been moved or renamed: its bytes are what counts.
-    if isinstance(value, list):
-        return sorted((_without_names(entry) for entry in value), key=chat.canonical_json)
-    return {k: v for k, v in value.items() if k != "name"}
-
-
-def _compare_nearest(stated: Any, fresh: Sequence[Mapping[str, Any]]) -> None:
-    keys = ("eval_file", "case_id", "case_turn")
-    theirs = {tuple(line[k] for k in keys): line["cosine"] for line in stated}
-    for line in fresh:
-        said = theirs.get(tuple(line[k] for k in keys))
-        if said is None or abs(said - line["cosine"]) > 2 * overlap.TOLERANCE:
-            raise Refused(f"the nearest score of eval case {line['case_id']} does not come out again from the files")
-    if len(theirs) != len({tuple(line[k] for k in keys) for line in fresh}):
-        raise Refused("the certificate lists eval cases that the files do not hold")
+    raise Refused(what, where=str(train_file), hint=CURATE)
 
 
 def tool_version() -> str:
     """The installed version of Winnow."""
     try:
-        return version("winnow-tune")
+        return version(TOOL)
     except PackageNotFoundError:
         return "uninstalled"

@@ -31,6 +31,9 @@ SCHEMA = pl.Schema(_COLUMNS)
 
 Turn = Mapping[str, str | None]
 
+# Fields of a turn that are text a model learns to say, beside its content.
+THOUGHTS, CALLS = ("reasoning_content", "reasoning", "thinking"), ("tool_calls", "function_call")
+
 # Where formats.py keeps what it needs to write a row back in its own form; see formats.py.
 FORM_KEY = "_winnow_form"
 
@@ -63,17 +66,36 @@ def distinct_ids(ids: Sequence[str]) -> list[str]:
 
 
 def turn_text(turn: Turn) -> str:
-    """What every step reads of a turn: its content, then the tool calls it makes, as JSON text."""
+    """What every step reads of a turn: its content, what it thought aloud, then the tool calls it makes, as JSON text."""
     said = turn["content"] or ""
     fields = turn.get("fields")
     if not fields:
         return said
     other = json.loads(fields)
-    calls = [other[key] for key in ("tool_calls", "function_call") if other.get(key)]
-    return "\n".join([said, *(json.dumps(call, ensure_ascii=False) for call in calls)]).strip("\n") if calls else said
+    thought = [other[key] for key in THOUGHTS if isinstance(other.get(key), str) and other[key].strip()]
+    calls = [json.dumps(_opened(other[key]), ensure_ascii=False) for key in CALLS if other.get(key)]
+    return "\n".join(part for part in (said, *thought, *calls) if part)
 
 
-def _sides(chats: pl.DataFrame, roles: tuple[str, ...]) -> list[str]:
+def _opened(call: Any) -> Any:
+    """A tool call with its arguments as JSON instead of JSON in a string, whose escapes would hide words."""
+    match call:
+        case list():
+            return [_opened(item) for item in call]
+        case dict():
+            return {key: _arguments(value) if key == "arguments" else _opened(value) for key, value in call.items()}
+    return call
+
+
+def _arguments(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def side(chats: pl.DataFrame, roles: tuple[str, ...]) -> list[str]:
+    """What these roles say in each row, turns joined by a blank line."""
     return [
         "\n\n".join(text for turn in turns if turn["role"] in roles and (text := turn_text(turn)))
         for turns in chats["turns"].to_list()
@@ -82,17 +104,17 @@ def _sides(chats: pl.DataFrame, roles: tuple[str, ...]) -> list[str]:
 
 def queries(chats: pl.DataFrame) -> list[str]:
     """The user side of each row, turns joined by a blank line."""
-    return _sides(chats, ("user",))
+    return side(chats, ("user",))
 
 
 def answers(chats: pl.DataFrame) -> list[str]:
     """The assistant side of each row, turns joined by a blank line."""
-    return _sides(chats, ("assistant",))
+    return side(chats, ("assistant",))
 
 
 def texts(chats: pl.DataFrame) -> list[str]:
     """Everything that is said in each row, whoever says it."""
-    return _sides(chats, ROLES)
+    return side(chats, ROLES)
 
 
 def turn_frame(chats: pl.DataFrame) -> pl.DataFrame:

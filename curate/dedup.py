@@ -66,8 +66,9 @@ def near(chats: pl.DataFrame, *, threshold: float = 0.7, seed: int = 0, progress
     5 % of its shingles lie in the longer answer and the queries agree. Short questions that differ by a whole word on both
     sides ("dioxide", "monoxide") are left to the semantic step.
     """
-    sides = _Sides(chat.queries(chats), chat.answers(chats))
-    candidates = minhash.propose([f"{q} {a}" for q, a in sides], seed=seed, progress=progress)
+    sides = _Sides.of(chats)
+    answers = [answer for _, answer in sides]
+    candidates = minhash.propose([f"{q} {a}" for q, a in sides], beside=answers, seed=seed, progress=progress)
     shingled: dict[tuple[int, int], frozenset[str]] = {}
 
     def shingles(row: int, side: int) -> frozenset[str]:
@@ -106,21 +107,17 @@ def semantic(
     another script. Where a query has several paragraphs the first must agree by itself: a passage that two questions share
     would drown them.
     """
-    sides = _Sides(chat.queries(chats), chat.answers(chats))
+    sides = _Sides.of(chats)
     (asked, queries), (answered, answers) = (encode([row[side] for row in sides]).mean_by_text() for side in (0, 1))
-    found = neighbours.self_pairs_above(queries, query - BAND)
-    place = np.full(len(sides), -1)
-    place[answered] = np.arange(len(answered))
-    left, right = asked[found.left], asked[found.right]
+    judged = np.intersect1d(asked, answered)
     if latin_only:
-        readable = np.array([text.mostly_latin(q) and text.mostly_latin(a) for q, a in sides], bool)
-        place[~readable] = -1
-    both = (place[left] >= 0) & (place[right] >= 0)
-    left, right = left[both], right[both]
-    alike = np.einsum("ij,ij->i", answers[place[left]], answers[place[right]]) >= answer - BAND
-    candidates = [
-        (a, b) for a, b in zip(left[alike].tolist(), right[alike].tolist(), strict=True) if not sides.conflict(a, b)
-    ]
+        readable = [text.mostly_latin(sides[row][0]) and text.mostly_latin(sides[row][1]) for row in judged.tolist()]
+        judged = judged[np.array(readable, bool)]
+    found = neighbours.self_pairs_in_both(
+        queries[np.searchsorted(asked, judged)], answers[np.searchsorted(answered, judged)], query - BAND, answer - BAND
+    )
+    left, right = judged[found.left], judged[found.right]
+    candidates = [(a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True) if not sides.conflict(a, b)]
     pairs = [
         Pair(a, b, min(q, r), "semantic duplicate")
         for (a, b), (q, r) in zip(candidates, _exact_scores(sides, candidates, exact_encode), strict=True)
@@ -153,10 +150,16 @@ def stars(order: Sequence[int], pairs: Iterable[Pair]) -> dict[int, Pair]:
 
 
 class _Sides(Sequence[tuple[str, str]]):
-    """Query and answer of each row, and whether the facts of two rows contradict each other."""
+    """Query and answer of each row, and whether two rows contradict each other."""
 
-    def __init__(self, queries: list[str], answers: list[str]) -> None:
+    def __init__(self, queries: list[str], answers: list[str], systems: list[str]) -> None:
         self._rows = list(zip(queries, answers, strict=True))
+        self._systems = systems
+
+    @staticmethod
+    def of(chats: pl.DataFrame) -> "_Sides":
+        systems = [text.normalise(said) for said in chat.side(chats, ("system",))]
+        return _Sides(chat.queries(chats), chat.answers(chats), systems)
 
     def __getitem__(self, row):  # type: ignore[no-untyped-def]
         return self._rows[row]
@@ -165,7 +168,12 @@ class _Sides(Sequence[tuple[str, str]]):
         return len(self._rows)
 
     def conflict(self, a: int, b: int) -> str | None:
-        """The kind of fact in which two rows contradict each other, in the query or in the answer."""
+        """The kind of fact in which two rows contradict each other, in the query or in the answer.
+
+        Under two different system prompts the same exchange teaches two things.
+        """
+        if self._systems[a] and self._systems[b] and self._systems[a] != self._systems[b]:
+            return "system prompt"
         for said_a, said_b in zip(self._rows[a], self._rows[b], strict=True):
             if found := text.conflict(text.facts(said_a), text.facts(said_b)):
                 return found
@@ -193,7 +201,8 @@ def _best_first(chats: pl.DataFrame) -> list[int]:
 
 
 def _normal_form(turns: Sequence[Mapping[str, str | None]]) -> str:
-    said = chat.canonical_json([[turn["role"], text.normalise(chat.turn_text(turn))] for turn in turns])
+    # What is no text (an image, say) must be the same to the byte.
+    said = chat.canonical_json([[t["role"], text.normalise(chat.turn_text(t)), t.get("fields")] for t in turns])
     return hashlib.sha256(said.encode()).hexdigest()
 
 

@@ -7,17 +7,17 @@ the row that was curated. Personal data in what is shown is masked.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
 
 import polars as pl
 
-from curate import chats as chat
 from curate import files
 from curate.errors import BadInput
 from curate.iteration import Iteration
+from curate.samples import script
 
 Mask = Callable[[str], str]
 
@@ -39,7 +39,7 @@ class Told:
     twin_text: str | None
 
     def __str__(self) -> str:
-        score = "" if self.score is None else f" (score {self.score:.3f}, threshold {self.threshold or 0:.3f})"
+        score = "" if self.score is None else f" (score {self.score:.3f}{_against(self.threshold)})"
         lines = [f"{self.row_id} ({self.source}) was {self.action} by step '{self.step}': {self.rule}{score}"]
         if self.evidence:
             lines.append("  evidence: " + json.dumps(self.evidence, ensure_ascii=False))
@@ -91,13 +91,15 @@ def why(it: Iteration, row_id: str, mask: Mask) -> Story:
 
 
 def _tell(it: Iteration, ledger: pl.DataFrame, line: dict[str, Any], mask: Mask) -> Told:
-    twin = line["twin"]
+    twin, evidence = line["twin"], json.loads(line["evidence"])
     twin_text = None
     if twin:
-        twin_text = _eval_text(it, twin, mask) if line["step"] == "overlap" else _row_text(it, ledger, twin, mask)
+        # Two eval files may use one id, so the evidence says which file it was.
+        eval_file = evidence.get("eval_file")
+        twin_text = _eval_text(it, eval_file, twin, mask) if eval_file else _row_text(it, ledger, twin, mask)
     return Told(
         **{key: line[key] for key in ("row_id", "source", "step", "action", "rule", "score", "threshold", "twin")},
-        evidence=json.loads(line["evidence"]),
+        evidence=evidence,
         text=_source_text(line["source"], line["fingerprint"], mask),
         twin_text=twin_text,
     )
@@ -105,7 +107,7 @@ def _tell(it: Iteration, ledger: pl.DataFrame, line: dict[str, Any], mask: Mask)
 
 def _source_text(source: str, fingerprint: str | None, mask: Mask) -> str:
     try:
-        return mask(_script(files.find_again(source, fingerprint)["turns"]))
+        return mask(script(files.find_again(source, fingerprint)["turns"]))
     except BadInput as error:
         return f"(not shown: {error.what})"
 
@@ -115,23 +117,47 @@ def _row_text(it: Iteration, ledger: pl.DataFrame, row_id: str, mask: Mask) -> s
     if lines.height:
         return _source_text(lines["source"][0], lines["fingerprint"][0], mask)
     row = it.chats().filter(pl.col("id") == row_id)
-    return mask(_script(row["turns"].to_list()[0])) if row.height else "(not found)"
+    return mask(script(row["turns"].to_list()[0])) if row.height else "(not found)"
 
 
-def _eval_text(it: Iteration, case_id: str, mask: Mask) -> str:
-    for entry in it.manifest["eval_files"]:
-        path = it.manifest["shipped"].get(entry["name"], entry["name"])
-        try:
-            cases = files.read_eval([path]).chats.filter(pl.col("id") == case_id)
-        except BadInput:
-            continue
-        if cases.height:
-            return mask(_script(cases["turns"].to_list()[0]))
+def _eval_text(it: Iteration, eval_file: str, case_id: str, mask: Mask) -> str:
+    for cases in _eval_cases(it, eval_file):
+        if cases is None:
+            break
+        found = cases.filter(pl.col("id") == case_id)
+        if found.height:
+            return mask(script(found["turns"].to_list()[0]))
     return "(not shown: the eval file is gone or changed)"
 
 
-def _script(turns: list[dict[str, str | None]]) -> str:
-    return "\n".join(f"{turn['role']}: {chat.turn_text(turn)}" for turn in turns)
+def _eval_cases(it: Iteration, eval_file: str) -> Iterator[pl.DataFrame | None]:
+    """The cases of the file of this name, None where it is not as it was: the user's own first, then the one that ships.
+
+    What was asked for is read as curation read it: a folder numbers the ids of its files together.
+    """
+    known = [entry["sha256"] for entry in it.manifest["eval_files"] if entry["name"] == eval_file]
+    shipped = it.manifest["shipped"]
+    # Shipped files stand last in the list, one entry each.
+    theirs = len(it.manifest["eval_files"]) - len(shipped)
+    if eval_file in [entry["name"] for entry in it.manifest["eval_files"][:theirs]]:
+        yield _cases_of(it.manifest["eval"], eval_file, known[:1])
+    if eval_file in shipped:
+        yield _cases_of([shipped[eval_file]], shipped[eval_file], known[-1:])
+
+
+def _cases_of(asked: Sequence[str], path: str, digests: Sequence[str]) -> pl.DataFrame | None:
+    for each in asked:
+        try:
+            read = files.read_eval([each])
+        except BadInput:
+            continue
+        if any(file.path == path and file.sha256 in digests for file in read.inputs):
+            return read.chats.filter(pl.col("source").str.starts_with(f"{path}:"))
+    return None
+
+
+def _against(threshold: float | None) -> str:
+    return "" if threshold is None else f", threshold {threshold:.3f}"
 
 
 def _indent(text: str) -> str:

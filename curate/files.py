@@ -9,6 +9,7 @@ JSON Lines, JSON, CSV, TSV and Parquet, plain or packed with gzip or zstd. A row
 quarantine with a reason; a file that cannot be used is an error. Nothing is dropped without being counted.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ __all__ += ["write_bytes", "write_quarantine", "write_text"]
 
 QUARANTINE = pl.Schema({"source": pl.String, "reason": pl.String, "raw": pl.String})
 ROWS_AT_ONCE = 10_000
+NAMES_FOUND = re.compile(r"; (found|the first is|its columns are) .*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def read(paths: Paths, *, format: str = "auto", on_error: str = "quarantine", ev
         except Unusable as error:
             if asked_for:
                 raise
-            gathered.notes.append(f"{path}: passed over, it {error.what}")
+            gathered.notes.append(f"{path}: passed over, it {_fault(error.what)}")
     return gathered.read(paths)
 
 
@@ -142,8 +144,9 @@ class Gathered:
         self.notes += container.notes
         self.notes.append(f"{path}: {guess.why}")
         if refused:
-            most, times = reasons.most_common(1)[0]
-            often = f"most often, {times:,}: " if len(reasons) > 1 else ""
+            faults = Counter(_fault(reason) for reason in reasons.elements())
+            most, times = faults.most_common(1)[0]
+            often = f"most often, {times:,}: " if len(faults) > 1 else ""
             self.notes.append(f"{path}: {refused:,} of {kept + refused:,} rows quarantined ({often}{readable(most)})")
         if not_text:
             self.notes.append(f"{path}: {not_text:,} parts are not text (images and the like): kept, but not compared")
@@ -192,6 +195,11 @@ def _turns_column(rows: Sequence[Turns]) -> pl.Series:
     return frame.group_by("row", maintain_order=True).agg(struct)["turns"]
 
 
+def _fault(reason: str) -> str:
+    """A reason without the names of fields: notes go to the manifest, and a table without a header names persons there."""
+    return NAMES_FOUND.sub("", reason)
+
+
 def _state(path: str) -> tuple[int, int]:
     try:
         found = Path(path).stat()
@@ -205,6 +213,8 @@ def _no_usable_row(path: str, found: Mapping[str, None], reasons: Counter[str], 
         return Unusable("holds no rows", where=path)
     most, times = reasons.most_common(1)[0]
     many = f" (so {times:,} of {reasons.total():,} rows)" if times > 1 else ""
-    columns = f"; its columns are {', '.join(list(found)[:12])}" if found and "found the field" not in most else ""
+    columns = (
+        f"; its columns are {readable(', '.join(list(found)[:12]))}" if found and "found the field" not in most else ""
+    )
     needed = f"rows with {NEEDED_IN_EVAL if cases else NEEDED}"
     return Unusable(f"holds no usable row: {readable(most)}{many}{columns}", where=path, hint=needed)

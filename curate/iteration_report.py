@@ -3,12 +3,15 @@
 report("iterations/001", counts, steps, statement, difference).write(Path("report.html"))
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from curate import datadiff_report, overlap
+import polars as pl
+
+from curate import datadiff_report, overlap, problems
 from curate.datadiff import DataDiff
+from curate.overlap import EvalFile
 from curate.report import Block, Cell, Column, Fact, Figure, Note, Pair, Report, Section, Table
 from curate.samples import Samples
 from curate.steps import Steps
@@ -51,18 +54,29 @@ def _difference(difference: DataDiff) -> tuple[Section, ...]:
 
 
 def closest(steps: Steps) -> list[tuple[str, str, float]]:
-    """(row, case, cosine) of the kept rows nearest to an eval item: what a reader should look at first."""
+    """(row, case by file and id, cosine) of the kept rows nearest to an eval item: what a reader should look at first."""
     kept = set(steps.kept["id"])
     near = [line for line in steps.check.nearest.to_dicts() if line["row_id"] in kept]
     near.sort(key=lambda line: (-line["cosine"], line["eval_file"], line["case_id"]))
-    return [(line["row_id"], line["case_id"], line["cosine"]) for line in near[:CLOSEST]]
+    return [(line["row_id"], _case(line), line["cosine"]) for line in near[:CLOSEST]]
 
 
 def variants(steps: Steps) -> list[tuple[str, str, str]]:
-    """(row, case, what differs) of template variants that were kept."""
-    found = steps.check.matches.filter(overlap.is_variant()).sort("row_id", "case_id").to_dicts()
+    """(row, case by file and id, what differs) of template variants that were kept."""
+    found = steps.check.matches.filter(overlap.is_variant()).sort("row_id", "eval_file", "case_id").to_dicts()
     kept = set(steps.kept["id"])
-    return [(m["row_id"], m["case_id"], m["differs"]) for m in found if m["row_id"] in kept][:VARIANTS]
+    return [(m["row_id"], _case(m), m["differs"]) for m in found if m["row_id"] in kept][:VARIANTS]
+
+
+def named_cases(eval_files: Sequence[EvalFile]) -> pl.DataFrame:
+    """The cases of all files as one chat frame, under names that tell the files apart."""
+    return pl.concat(
+        file.cases.with_columns(id=pl.lit(problems.case_name(file.name, "")) + pl.col("id")) for file in eval_files
+    )
+
+
+def _case(line: Mapping[str, Any]) -> str:
+    return problems.case_name(line["eval_file"], line["case_id"])
 
 
 def _claim(statement: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -125,7 +139,8 @@ def _misses(claim: Mapping[str, Any]) -> str:
     alarms = claim["false_alarms"]
     said = "recall on labelled pairs, by class, in the table below"
     if alarms:
-        said += f"; false alarms per million random pairs: {alarms['per_million']:g} (n={alarms['pairs']:,})"
+        bounds = f"n={alarms['pairs']:,}, 95 % CI {alarms['low']:g} to {alarms['high']:g}"
+        said += f"; false alarms per million random pairs: {alarms['per_million']:g} ({bounds})"
     return f"{said}. Not measured: {', '.join(claim['not_measured']) or 'nothing'}."
 
 

@@ -124,7 +124,8 @@ def _no_role(number: int, message: Mapping[str, Json], who: str) -> str:
         return f"turn {number} has no {who}"
     if not isinstance(message[who], str):
         return f"turn {number}: {who} is {kind_of(message[who])}, not text"
-    return f"turn {number} has the unknown role {message[who][:40]!r} (known: {', '.join(ROLE_OF)})"
+    # Not quoted: reasons are printed, and a value under a wrong key may be anybody's name.
+    return f"turn {number} has a role that is not known (known: {', '.join(ROLE_OF)})"
 
 
 def _is_text(part: Json) -> bool:

@@ -3,11 +3,12 @@
     propose(["how do I reset the lamp", "how do I reset the lamp?"])      # [(0, 1)]
 
 MinHash (Broder 1997) in bands (Leskovec et al., Mining of Massive Datasets, ch. 3): a pair of Jaccard similarity J is
-proposed with probability 1 - (1 - J^ROWS)^BANDS, which is .996 at J = .7 and .71 at .5. It only proposes: whoever calls
+proposed with probability 1 - (1 - J^ROWS)^BANDS, which is .996 at J = .7 and .72 at .5. It only proposes: whoever calls
 confirms each pair on the real sets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -18,24 +19,50 @@ from curate.progress import Progress, silent
 BANDS, ROWS = 20, 4
 # So many characters at a time keep the working set in the processor's cache and memory flat.
 CHARS_AT_A_TIME = 1_000_000
+CROWD = 200
 
 Hashes = npt.NDArray[np.uint32]
 
 
-def propose(texts: Sequence[str], *, seed: int = 0, progress: Progress = silent) -> list[tuple[int, int]]:
-    """Pairs (i < j) that share a band, sorted. Texts without a single shingle are never proposed."""
+def propose(
+    texts: Sequence[str], *, beside: Sequence[str] | None = None, seed: int = 0, progress: Progress = silent
+) -> list[tuple[int, int]]:
+    """Pairs (i < j) that share a band, sorted. Texts without a single shingle are never proposed.
+
+    `beside` is a second text of each row that must agree too (the answer beside the question). It divides bands in which
+    more than `CROWD` rows meet, so that ten thousand answers to one question are not fifty million pairs; a pair in such
+    a crowd is proposed with probability .97 at J = .7 in both texts.
+    """
     signed, signatures = signatures_of(texts, seed=seed, progress=progress)
-    pairs = set[tuple[int, int]]()
+    second = np.zeros((len(texts), BANDS), np.uint32)
+    if beside is not None:
+        placed, found = signatures_of(beside, seed=seed + 1, progress=progress)
+        second[placed] = found[:, :BANDS]
+    pairs = [np.empty(0, np.int64)]
     for band in range(BANDS):
-        keys = np.ascontiguousarray(signatures[:, band * ROWS : (band + 1) * ROWS]).view(f"V{4 * ROWS}").ravel()
-        order = np.argsort(keys.view(f"S{4 * ROWS}"), kind="stable")
-        ranked = keys[order]
-        edges = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
-        for start, stop in zip(edges, np.append(edges[1:], len(ranked)), strict=True):
-            if stop - start > 1:
-                members = np.sort(signed[order[start:stop]]).tolist()
-                pairs.update((a, b) for i, a in enumerate(members) for b in members[i + 1 :])
-    return sorted(pairs)
+        keys = signatures[:, band * ROWS : (band + 1) * ROWS]
+        for members in _groups(signed, keys):
+            smaller = [members] if len(members) <= CROWD else _groups(members, second[members, band : band + 1])
+            pairs += [_all_pairs(some, len(texts)) for some in smaller]
+        pairs = [np.unique(np.concatenate(pairs))]
+    return [(int(code // len(texts)), int(code % len(texts))) for code in pairs[0]]
+
+
+def _groups(members: npt.NDArray[np.int64], keys: Hashes) -> Iterator[npt.NDArray[np.int64]]:
+    """Members with equal keys, two and more."""
+    order = np.lexsort(keys.T)
+    ranked = keys[order]
+    new = np.append(True, (ranked[1:] != ranked[:-1]).any(axis=1))
+    edges = np.append(np.flatnonzero(new), len(order))
+    for start, stop in pairwise(edges):
+        if stop - start > 1:
+            yield np.sort(members[order[start:stop]])
+
+
+def _all_pairs(members: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
+    """Every pair of a group as one number, i * n + j."""
+    first, second = np.triu_indices(len(members), 1)
+    return members[first] * n + members[second]
 
 
 def signatures_of(
@@ -60,7 +87,7 @@ def signatures_of(
     return np.concatenate(positions), np.concatenate(parts)
 
 
-def _batches(texts: Sequence[str]):  # type: ignore[no-untyped-def]
+def _batches(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
     batch, size, start = list[str](), 0, 0
     for i, said in enumerate(texts):
         plain = text.loose(said)

@@ -101,6 +101,26 @@ def self_pairs_above(vectors: Vectors, floor: float, *, block: int = BLOCK) -> P
     return _sorted(kept)
 
 
+def self_pairs_in_both(a: Vectors, b: Vectors, floor_a: float, floor_b: float, *, block: int = BLOCK) -> Pairs:
+    """Pairs of rows (left < right) whose cosine reaches the floor in both of two views; the score is that of `a`.
+
+    One pass over both, so that ten thousand rows with one question and ten thousand answers are no burden.
+    """
+    _check(a, b)
+    kept: list[Pairs] = []
+    for i in range(0, len(a), block):
+        for j in range(i, len(a), block):
+            one, two = a[i : i + block], a[j : j + block]
+            scores = _products(one, two)
+            other = _products(b[i : i + block], b[j : j + block])
+            scores[other < floor_b - ROUNDING] = -2
+            found = _shifted(_at_least(one, two, scores, floor_a), i, j)
+            later = found.left < found.right
+            kept.append(Pairs(found.left[later], found.right[later], found.score[later]))
+        _refuse_too_many(kept, floor_a)
+    return _sorted(kept)
+
+
 def best_match(left: Vectors, right: Vectors, *, block: int = BLOCK) -> tuple[Numbers, Scores]:
     """For each right row the nearest left row and their cosine; the lowest row number on ties."""
     found = search(left, right, np.inf, block=block)

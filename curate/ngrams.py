@@ -16,6 +16,8 @@ from curate.progress import Progress, silent
 # Below this many words a single n-gram would convict: such a part must occur in one piece, and make up a good part of
 # the text that holds it unless it is itself long enough to be no accident.
 SHORT, SHORT_ALONE = 8, 5
+# An n-gram that so many parts share is boilerplate, as long as a part has this many of its own.
+SHARED, OWN = 5, 3
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,12 @@ def contained(
             owners.setdefault(gram, []).append(i)
     if not owners:
         return []
-    needed = {i: len(_grams(words[i], size)) for i in usable}
+    rare = _distinctive(words, usable, owners, size)
+    needed = {i: len(grams) for i, grams in rare.items()}
+    owners = {}
+    for i, grams in rare.items():
+        for gram in grams:
+            owners.setdefault(gram, []).append(i)
     lengths = sorted({len(gram) for gram in owners})
     out = []
     for whole, said in enumerate(wholes):
@@ -60,6 +67,21 @@ def contained(
         if whole % 2000 == 0:
             progress("overlap: n-grams", whole, len(wholes))
     return sorted(out, key=lambda found: (found.whole, found.part))
+
+
+def _distinctive(
+    words: list[list[str]], usable: list[int], owners: dict[Gram, list[int]], size: int
+) -> dict[int, set[Gram]]:
+    """The n-grams that tell a part from the other parts: a prompt template that many parts share convicts nobody.
+
+    A part that has nothing of its own keeps all its n-grams.
+    """
+    out = {}
+    for i in usable:
+        grams = _grams(words[i], size)
+        own = {gram for gram in grams if len(owners[gram]) < SHARED}
+        out[i] = own if len(own) >= OWN else grams
+    return out
 
 
 def _shares(

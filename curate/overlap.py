@@ -4,29 +4,36 @@
     found.outcome.removed      # the rows that overlap
     found.nearest              # for every eval item the nearest training turn and its score
 
-Every turn of every row is compared with every user turn of every eval case: by words (equal normal forms, n-gram
-containment) and by meaning (all pairs of windows, no approximate index). Ideal answers are compared by words when they
-are long. Pairs whose numbers or names contradict each other are template variants: the same question with other facts.
-They are counted and reported, not removed.
+Everything a row says is compared with every user turn of every eval case: its turns, and the texts in tool calls and other
+fields, by words (equal normal forms, n-gram containment) and by meaning (all pairs of windows, no approximate index). Ideal
+answers are compared by words when they are long. Pairs whose numbers or names contradict each other are template variants:
+the same question with other facts. They are counted and reported, not removed; what holds an item word for word is a copy
+whatever else it says. Short follow-ups of a multi-turn case ("Thanks!") are set aside and counted.
 
 The check fails closed: a row without anything to compare is removed as `not comparable`, an eval item without any text
 stops the run, and a score within `TOLERANCE` of the threshold counts as overlap.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from curate import chats as chat
-from curate import files, neighbours, ngrams, outcome, text
+from curate import neighbours, ngrams, outcome, text
 from curate.errors import BadInput
+from curate.evalset import EvalFile, read_eval_files, shipped_name
+from curate.leaves import leaves
 from curate.outcome import Outcome, Reason
 from curate.progress import Progress, silent
 from curate.windows import Encode, Windows
+
+__all__ = ["CLASSES", "VARIANT", "Check", "EvalFile", "Rule", "check", "is_variant", "read_eval_files", "shipped_name"]
+
+_LETTER = re.compile(r"[^\W\d_]")
 
 # Worst first: a row with several matches is removed for the first of them.
 CLASSES = ("copy", "near copy", "paraphrase")
@@ -36,6 +43,10 @@ NOT_COMPARABLE = "not comparable"
 # Vectors may be of reduced precision: pairs within BAND of the threshold are decided again in fp32. Two machines' fp32
 # scores differ by less than TOLERANCE, and what lies within it counts as overlap.
 BAND, TOLERANCE = 0.02, 0.0005
+METHOD = 2  # part of the rule's fingerprint: change it when a pair is judged in another way
+WORD_FOR_WORD = 0.95  # containment from which no fact excuses
+FIELD_WORDS = 4  # a text in a field says something from here on
+FOLLOW_UP_WORDS = 4  # a later turn of an eval case is an item from here on
 
 
 @dataclass(frozen=True)
@@ -51,18 +62,30 @@ class Rule:
     facts: tuple[str, ...] = ("numbers", "names")
     remove_template_variants: bool = False
 
+    def __post_init__(self) -> None:
+        """BadInput for a rule under which the check would find next to nothing, or everything."""
+        bounds = {"cosine": (0.5, 1), "cosine_other_turns": (0.5, 1), "containment": (0.3, 1)}
+        bounds |= {"ngram": (3, 10), "answer_min_words": (1, 200), "answer_containment": (0.3, 1)}
+        for name, (low, high) in bounds.items():
+            if not low <= getattr(self, name) <= high:
+                raise BadInput(f"the overlap rule's {name} is {getattr(self, name)}, and must lie in {low} to {high}")
+        if unknown := set(self.facts) - {"numbers", "names"}:
+            raise BadInput(f"the overlap rule names facts that are not compared: {', '.join(sorted(unknown))}")
+
     def fingerprint(self) -> str:
         """Hash of the parameters."""
-        return chat.fingerprint_of(asdict(self))
+        return chat.fingerprint_of(asdict(self) | {"method": METHOD})
 
+    def thresholds(self) -> str:
+        """The rule for people: its two thresholds, and what else differs from the default rule."""
+        default = asdict(Rule())
+        names = [name for name, own in asdict(self).items() if own != default[name]]
+        return ", ".join(f"{name} {getattr(self, name)}" for name in dict.fromkeys(("cosine", "containment", *names)))
 
-@dataclass(frozen=True)
-class EvalFile:
-    """An eval file as read: its name, the SHA-256 of its bytes, its cases as a chat frame."""
-
-    name: str
-    sha256: str
-    cases: pl.DataFrame
+    def weaker(self) -> tuple[str, ...]:
+        """The parameters by which this rule finds less than the default one. For all numbers, more is weaker."""
+        numbers = ("cosine", "cosine_other_turns", "containment", "ngram", "answer_min_words", "answer_containment")
+        return tuple(name for name in numbers if getattr(self, name) > getattr(Rule(), name))
 
 
 @dataclass(frozen=True)
@@ -82,6 +105,7 @@ class Check:
     pairs_compared: int
     turns: int
     items: int
+    set_aside: int = 0
 
     def counts(self) -> dict[str, int]:
         """Rows by the class of their worst match. Rows under `template variant` were kept."""
@@ -106,33 +130,6 @@ class _Said:
         return _Said(spoken.drop("text"), spoken["text"].to_list())
 
 
-def read_eval_files(paths: Sequence[Path], shipped: Sequence[Path] = ()) -> list[EvalFile]:
-    """Every eval file by itself, with the SHA-256 of its bytes. BadInput without any.
-
-    `shipped` are the cases that come with Winnow: they are eval files too, and go by a name that holds on every machine.
-    """
-    if not paths:
-        raise BadInput("no eval file was named", hint="winnow curate DATA --eval FILE -o ITERATION")
-    return _each(paths) + [replace(file, name=shipped_name(Path(file.name))) for file in _each(shipped)]
-
-
-def shipped_name(path: Path) -> str:
-    """What certificates call a case file that comes with Winnow."""
-    return f"winnow/{path.name}"
-
-
-def _each(paths: Sequence[Path]) -> list[EvalFile]:
-    found = []
-    for path in paths:
-        read = files.read_eval([path])
-        of = [pl.col("source").str.starts_with(f"{each.path}:") for each in read.inputs]
-        found += [
-            EvalFile(each.path, each.sha256, read.chats.filter(mine))
-            for each, mine in zip(read.inputs, of, strict=True)
-        ]
-    return found
-
-
 def check(
     chats: pl.DataFrame,
     eval_files: Sequence[EvalFile],
@@ -143,8 +140,8 @@ def check(
     progress: Progress = silent,
 ) -> Check:
     """Compare every training turn with every eval item. `encode` may be of reduced precision, `exact_encode` may not."""
-    turns = _Said.of(chat.turn_frame(chats))
-    asked, ideal = _items(eval_files)
+    turns = _Said.of(_said_in(chats))
+    asked, ideal, set_aside = _items(eval_files)
     train, items = encode(turns.texts), encode(asked.texts)
     if len(items.without_window):
         case = asked.frame.row(int(items.without_window[0]), named=True)
@@ -164,11 +161,23 @@ def check(
         pairs_compared=search.compared,
         turns=len(turns.texts),
         items=len(asked.texts),
+        set_aside=set_aside,
     )
 
 
-def _items(eval_files: Sequence[EvalFile]) -> tuple[_Said, _Said]:
-    """The user turns of all eval cases, and their assistant turns."""
+def _said_in(chats: pl.DataFrame) -> pl.DataFrame:
+    """The turns of all rows, and below them the texts in other fields, with the role `field`; numbered by their turn."""
+    turns = chat.turn_frame(chats)
+    rows = [
+        (row_id, leaf.turn if leaf.turn is not None else -1, "field", leaf.text)
+        for row_id, leaf in leaves(chats)
+        if leaf.part != "content" and len(text.tokens(leaf.text)) >= FIELD_WORDS
+    ]
+    return pl.concat([turns, pl.DataFrame(rows, schema=turns.schema, orient="row")])
+
+
+def _items(eval_files: Sequence[EvalFile]) -> tuple[_Said, _Said, int]:
+    """The user turns of all eval cases, their assistant turns, and how many short follow-ups were set aside."""
     if not any(file.cases.height for file in eval_files):
         raise BadInput("there is no eval case to compare with", hint="winnow curate DATA --eval FILE -o ITERATION")
     frames = []
@@ -180,7 +189,12 @@ def _items(eval_files: Sequence[EvalFile]) -> tuple[_Said, _Said]:
             raise BadInput("an eval case without any text cannot be certified against", where=mute["source"][0])
         frames.append(frame)
     turns = pl.concat(frames)
-    return _Said.of(turns.filter(pl.col("role") == "user")), _Said.of(turns.filter(pl.col("role") == "assistant"))
+    asked = turns.filter(pl.col("role") == "user")
+    first = asked["turn"] == asked.select(pl.col("turn").min().over("eval_file", "row_id"))["turn"]
+    long = pl.Series([len(text.tokens(said)) >= FOLLOW_UP_WORDS for said in asked["text"]], dtype=pl.Boolean)
+    items = asked.filter(first | long)
+    answers = turns.filter(pl.col("role") == "assistant")
+    return _Said.of(items), _Said.of(answers), asked.height - items.height
 
 
 def _alike(
@@ -207,7 +221,7 @@ def _exact_cosines(
     right_texts: Sequence[str],
     encode: Encode,
 ) -> list[float]:
-    """For each pair: the mean, over the windows of the right text, of the nearest window of the left one."""
+    """For each pair of texts the highest cosine of a window of the one and a window of the other."""
     sides = []
     for wanted, texts in ((left, left_texts), (right, right_texts)):
         distinct = sorted(set(wanted.tolist()))
@@ -215,8 +229,7 @@ def _exact_cosines(
         starts = np.searchsorted(windows.text, np.arange(len(distinct) + 1))
         sides.append({i: windows.vectors[a:b] for i, a, b in zip(distinct, starts[:-1], starts[1:], strict=True)})
     return [
-        round(float((sides[0][a] @ sides[1][b].T).max(axis=0).mean()), 4)
-        for a, b in zip(left.tolist(), right.tolist(), strict=True)
+        round(float((sides[0][a] @ sides[1][b].T).max()), 4) for a, b in zip(left.tolist(), right.tolist(), strict=True)
     ]
 
 
@@ -231,7 +244,7 @@ def _matches(
     pairs = sorted(shares.keys() | meant.keys())
     classes, differences = [], []
     for turn, item in pairs:
-        name, differs = _classify(turns.texts[turn], items.texts[item], (turn, item) in shares, rule)
+        name, differs = _classify(turns.texts[turn], items.texts[item], shares.get((turn, item)), rule)
         classes.append(name)
         differences.append(differs)
     whose = turns.frame[[turn for turn, _ in pairs]].select("row_id", "turn")
@@ -248,12 +261,14 @@ def _matches(
     return pl.concat([whose, case, found], how="horizontal")
 
 
-def _classify(turn: str, item: str, by_words: bool, rule: Rule) -> tuple[str, str | None]:
+def _classify(turn: str, item: str, contained: float | None, rule: Rule) -> tuple[str, str | None]:
     if text.normalise(turn) == text.normalise(item):
         return "copy", None
+    if contained is not None and contained >= WORD_FOR_WORD:
+        return "near copy", None
     if differs := text.conflict(text.facts(turn), text.facts(item), rule.facts):
         return VARIANT, differs
-    return ("near copy" if by_words else "paraphrase"), None
+    return ("paraphrase" if contained is None else "near copy"), None
 
 
 def is_variant() -> pl.Expr:
@@ -276,7 +291,9 @@ def _removals(
     chats: pl.DataFrame, turns: _Said, train: Windows, matches: pl.DataFrame, rule: Rule
 ) -> dict[str, Reason]:
     compared = set(turns.frame["row_id"].gather(np.unique(train.text)))
-    reasons = {row: Reason(NOT_COMPARABLE) for row in chats["id"] if row not in compared}
+    # One turn that the encoder cannot read, in letters that it does not know, leaves its row uncompared.
+    unread = {turns.frame["row_id"][i] for i in train.without_window.tolist() if _LETTER.search(turns.texts[i])}
+    reasons = {row: Reason(NOT_COMPARABLE) for row in chats["id"] if row in unread or row not in compared}
     counted = matches if rule.remove_template_variants else matches.filter(~is_variant())
     for match in _worst(counted).iter_rows(named=True):
         by_meaning = match["containment"] is None

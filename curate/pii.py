@@ -11,7 +11,7 @@ anybody that a data set is clean. `placeholders.replace` edits what is found.
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -209,6 +209,11 @@ def mask(text: str, findings: Findings) -> str:
         parts += [text[done : finding.start], f"[{finding.kind}]"]
         done = finding.end
     return "".join([*parts, text[done:]])
+
+
+def masker(finder: Finder) -> Callable[[str], str]:
+    """`mask` with the finder's own findings: a text in, the text as a report may show it out."""
+    return lambda text: mask(text, finder.find([text])[0])
 
 
 def _pack(findings: Findings) -> bytes:

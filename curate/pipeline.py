@@ -168,7 +168,7 @@ def _write(
     )
     near, variants = iteration_report.closest(steps), iteration_report.variants(steps)
     rows = Samples.of(steps.kept, [line[0] for line in (*near, *variants)], survey.mask(models))
-    all_cases = pl.concat(file.cases for file in eval_files)
+    all_cases = iteration_report.named_cases(eval_files)
     cases = Samples.of(all_cases, [line[1] for line in (*near, *variants)], survey.mask(models))
     page = iteration_report.report(folder.parent.name, _counts(read, steps), steps, statement, difference, rows, cases)
     files.write_text(folder / "report.html", page.to_html())

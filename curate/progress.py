@@ -16,7 +16,7 @@ Progress = Callable[[str, int, int], None]
 
 SECONDS_BETWEEN_LINES = 5.0
 # What a file holds must not steer the terminal: control characters are shown as one mark.
-HIDDEN = {code: "\ufffd" for code in (*range(9), *range(11, 32), *range(127, 160))}
+HIDDEN = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "�")
 
 
 def aside(said: str) -> None:

@@ -6,7 +6,7 @@
 Without a mask no text is shown at all: a report that nobody searched for personal data does not print rows.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -18,6 +18,11 @@ Mask = Callable[[pl.DataFrame], pl.DataFrame]  # a chat frame -> the same rows, 
 
 NOT_SHOWN = "(not shown: personal data was not looked for)"
 GONE = "(not found)"
+
+
+def script(turns: Sequence[chat.Turn]) -> str:
+    """Turns one below the other, each with its role."""
+    return "\n".join(f"{turn['role']}: {chat.turn_text(turn)}" for turn in turns)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Samples:
         """All turns of a row, each with its role."""
         if row_id not in self.turns:
             return GONE if self.masked else NOT_SHOWN
-        return "\n".join(f"{turn['role']}: {chat.turn_text(turn)}" for turn in self.turns[row_id])
+        return script(self.turns[row_id])
 
     def table(self, ids: Iterable[str], *, total: int, more: Mapping[str, Mapping[str, Cell]] | None = None) -> Table:
         """Row, source, query, answer, and what `more` says of each row by column name; `total` is how many there are."""

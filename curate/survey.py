@@ -23,11 +23,12 @@ from curate.samples import Mask
 
 def duplicates(chats: pl.DataFrame, models: Models, progress: Progress = silent) -> dict[str, Outcome]:
     """What each of the three kinds of deduplication would remove from these rows, at the default thresholds."""
+    exact = dedup.exact(chats)
     return {
-        "exact": dedup.exact(chats),
-        "near": dedup.near(chats, progress=progress),
+        "exact": exact,
+        "near": dedup.near(exact.kept, progress=progress),
         "semantic": dedup.semantic(
-            chats,
+            exact.kept,
             models.encoder.encode,
             models.encoder.exact().encode,
             latin_only=models.encoder.english_only,

@@ -9,7 +9,6 @@ and encoding. `loose` also forgets sentence punctuation, for comparing by shingl
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Container
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,13 +27,19 @@ _LOOKALIKE = str.maketrans("аеорсухіјѕԁһԛԝοανρτικυ", "aeop
 _LATIN, _CYRILLIC_OR_GREEK = re.compile("[a-z]"), re.compile("[\u0370-\u03ff\u0400-\u052f]")
 
 # Words and numbers; operators stay, because "x + y" and "x - y" are different questions.
-_TOKEN = re.compile(r"<[A-Z_]+_\d+>|\d+(?:[.,]\d+)*|\w+(?:'\w+)?|[+\-*/=<>%^&|~#@$€£]", re.IGNORECASE)
+# Scripts that put no space between words are read letter by letter, or a sentence would be one word.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_TOKEN = re.compile(
+    rf"<[A-Z_]+_\d+>|\d+(?:[.,]\d+)*|[{_UNSPACED}]|(?:(?![{_UNSPACED}])\w)+(?:'\w+)?|[+\-*/=<>%^&|~#@$€£]",
+    re.IGNORECASE,
+)
 
 # What PII replacement leaves behind is nobody's name and nobody's number.
 PLACEHOLDER = re.compile(r"<[A-Z_]+_\d+>")
 
 SHINGLE = 5
 A_FEW_WORDS = 3
+MANY_NAMES = 40_000  # pairs
 FACT_KINDS = ("numbers", "names", "negation", "yes or no")
 
 
@@ -88,7 +93,7 @@ _NUMBER_WORDS = {
         ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
     )
 } | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90",
-     "hundred": "100", "thousand": "1000", "half": "0.5", "twice": "2", "double": "2", "thrice": "3", "dozen": "12"}  # fmt: skip
+     "twice": "2", "double": "2", "thrice": "3", "dozen": "12"}  # fmt: skip
 # "one" and "zero" are too often pronouns and idioms to count as facts.
 for _word in ("one", "zero"):
     del _NUMBER_WORDS[_word]
@@ -96,7 +101,9 @@ for _word in ("one", "zero"):
 _NEGATION = re.compile(r"\b(?:not|no|never|cannot|without|neither|nor|none)\b|n't\b", re.IGNORECASE)
 _YES_OR_NO = re.compile(r"\W*(yes|no)\b(?! (?:one|matter|problem|longer|doubt)\b)", re.IGNORECASE)
 _LETTER, _LATIN_LETTER = re.compile(r"[^\W\d_]"), re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
-_DIGITS = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*")
+_DIGITS = re.compile(
+    r"(?<![\w.])([-+]?\d+(?:[.,]\d+)*)(?::(\d\d))?(?:\s?(thousand|million|billion|bn|k|[ap]\.?m)\b)?", re.IGNORECASE
+)
 _WORD = re.compile(r"[^\W\d_]\w*(?:['’-][^\W\d_]+)*")
 _QUOTED = re.compile(r"""(?<!\w)['"‘“]([^'"‘’“”\n]{1,40})['"’”](?!\w)""")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"“(*#>-])\s*$")
@@ -109,20 +116,22 @@ class Facts:
     numbers: frozenset[str]
     negations: int
     names: frozenset[str]
-    words: int = 0
+    words: frozenset[str] = frozenset()  # all words, in lower case
+    length: int = 0  # in words
     verdict: str = ""  # yes | no, where the text opens with it
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def facts(text: str) -> Facts:
     """Read the facts of a text. List markers ("2.") and placeholders are no facts."""
     plain = PLACEHOLDER.sub(" ", text)
     return Facts(
-        frozenset(_numbers(plain)),
-        len(_NEGATION.findall(plain)),
-        frozenset(_names(plain)),
-        plain.count(" "),
-        _verdict(plain),
+        numbers=_numbers(plain),
+        negations=len(_NEGATION.findall(plain)),
+        names=frozenset(_names(plain)),
+        words=frozenset(word.lower() for word in _WORD.findall(plain)),
+        length=plain.count(" "),
+        verdict=_verdict(plain),
     )
 
 
@@ -135,9 +144,9 @@ def conflict(a: Facts, b: Facts, kinds: Container[str] = FACT_KINDS) -> str | No
     """
     if "numbers" in kinds and a.numbers - b.numbers and b.numbers - a.numbers:
         return "numbers"
-    if "names" in kinds and _unmatched(a.names, b.names) and _unmatched(b.names, a.names):
+    if "names" in kinds and _unmatched(a.names, b.names | b.words) and _unmatched(b.names, a.names | a.words):
         return "names"
-    if "negation" in kinds and (a.negations > 0) != (b.negations > 0) and abs(a.words - b.words) <= A_FEW_WORDS:
+    if "negation" in kinds and (a.negations > 0) != (b.negations > 0) and abs(a.length - b.length) <= A_FEW_WORDS:
         return "negation"
     if "yes or no" in kinds and {a.verdict, b.verdict} == {"yes", "no"}:
         return "yes or no"
@@ -161,27 +170,38 @@ def _verdict(text: str) -> str:
     return opening[1].lower() if opening else ""
 
 
-def _numbers(text: str) -> Counter[str]:
-    found = Counter[str]()
+def _numbers(text: str) -> frozenset[str]:
+    found = set()
     for match in _DIGITS.finditer(text):
         # "1." at the start of a line numbers a list; it says nothing.
-        start_of_line = not text[: match.start()].rsplit("\n", 1)[-1].strip()
-        if start_of_line and text[match.end() : match.end() + 1] in ".)":
+        line = text.rfind("\n", 0, match.start()) + 1
+        marks_a_list = (
+            not (match[2] or match[3]) and match.start() - line < 8 and not text[line : match.start()].strip()
+        )
+        if marks_a_list and text.startswith((".", ")"), match.end()):
             continue
-        found[_plain_number(match[0])] += 1
-    for word in _WORD.findall(text.lower()):
-        if value := _NUMBER_WORDS.get(word):
-            found[value] += 1
-    return found
+        found.add(_plain_number(match[1], match[2], match[3]))
+    found.update(value for word in _WORD.findall(text.lower()) if (value := _NUMBER_WORDS.get(word)))
+    return frozenset(found)
 
 
-def _plain_number(written: str) -> str:
+def _plain_number(written: str, minutes: str | None, unit: str | None) -> str:
+    """One way of writing each number: "5,000,000" and "5 million", "3 pm" and "15:00"."""
     digits = written.lstrip("+-").rstrip(".,")
     if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", digits):
         digits = digits.replace(",", "")
     whole, point, rest = digits.replace(",", ".", 1).partition(".")
+    match (unit or "").lower().replace(".", ""):
+        case "pm" if int(whole or 0) < 12:
+            whole = str(int(whole) + 12)
+        case "am" if whole == "12":
+            whole = "0"
+        case "thousand" | "k" | "million" | "billion" | "bn" as size:
+            zeros = {"thousand": 3, "k": 3, "million": 6, "billion": 9, "bn": 9}[size]
+            whole, rest = whole + rest.ljust(zeros, "0")[:zeros], rest[zeros:]
     rest = rest.rstrip("0")
-    return (whole.lstrip("0") or "0") + (point + rest if rest else "")
+    number = (whole.lstrip("0") or "0") + (point + rest if rest else "")
+    return f"{number}:{minutes}" if minutes and minutes != "00" else number
 
 
 def _names(text: str) -> set[str]:
@@ -200,7 +220,11 @@ def _names(text: str) -> set[str]:
 
 
 def _unmatched(these: frozenset[str], those: frozenset[str]) -> set[str]:
-    return {name for name in these if not any(_same_name(name, other) for other in those)}
+    """The names of one side that the other has not, a typo apart."""
+    missing = these - those
+    if len(missing) * len(those) > MANY_NAMES:
+        return set(missing)  # so many names are a list, and a typo in it decides nothing
+    return {name for name in missing if not any(_same_name(name, other) for other in those)}
 
 
 def _same_name(a: str, b: str) -> bool:

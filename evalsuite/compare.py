@@ -5,12 +5,13 @@
 
 Cases are paired by suite, measure and id, so what is hard for both models cancels out. A verdict is `better` or `worse`
 only when it survives Holm's correction for the number of figures compared; otherwise it is `inconclusive`, which is not
-the same as equal.
+the same as equal. A mean over fewer than six pairs, and any figure over fewer than six templates, is not
+tested: were all five alike, the exact sign test would still find p = 0.06.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,12 @@ import polars as pl
 from curate import stats
 from curate.errors import BadInput
 from curate.stats import Interval
-from evalsuite.intervals import clustered
+from evalsuite.intervals import interval_of
 
 ALPHA = 0.05
+FEWEST = 6  # 2 * 0.5**6 = 0.031 is the first p-value of the sign test below ALPHA
+NO_SPREAD = 1e-9  # a standard error this small, as a share of the mean, is rounding
+LOST_FIRST = ("lost", "won", "changed")
 PAIR = ["suite", "measure", "case_id"]
 
 
@@ -179,39 +183,47 @@ def _difference(
 
     Shares: Newcombe's paired interval (1998, method 10) and the exact McNemar test (1947). Means: paired t. Where cases
     share a template, both come from the cluster-robust standard error of the differences (Miller 2024, arXiv 2411.00640).
+    Without any spread the t test would be certain of two pairs: the exact sign test on pairs or templates takes its place.
     """
+    units = len(set(clusters))
+    if kind == "share" and units == len(clusters):
+        return _flipped(before, after)
+    # Rounded, because what binary fractions leave over is no difference.
+    found = interval_of([round(b - a, 12) for a, b in zip(before, after, strict=True)], clusters, "mean")
+    if units == len(clusters):
+        found = replace(found, method="paired t")
+    if found.value is not None and found.se is not None and found.se <= NO_SPREAD * abs(found.value):
+        return replace(found, low=None, high=None), _sign_test(units, found.value)
+    return found, _t_test(found, units)
+
+
+def _flipped(before: Sequence[float], after: Sequence[float]) -> tuple[Interval, float | None]:
     from scipy.stats import binomtest
 
-    differences = [b - a for a, b in zip(before, after, strict=True)]
-    if len(set(clusters)) < len(clusters):
-        found = clustered(differences, clusters)
-        return found, _p_of(found, len(set(clusters)) - 1)
-    if kind == "mean":
-        found = stats.paired_difference(before, after)
-        return found, _p_of(found, found.n - 1)
-    both = sum(a == b == 1 for a, b in zip(before, after, strict=True))
-    only_before, only_after = sum(d < 0 for d in differences), sum(d > 0 for d in differences)
-    found = stats.newcombe_paired(both, only_before, only_after, len(before) - both - only_before - only_after)
-    if not before:
-        return found, None
+    pairs = list(zip(before, after, strict=True))
+    both, only_before, only_after = (pairs.count(pair) for pair in ((1, 1), (1, 0), (0, 1)))
+    found = stats.newcombe_paired(both, only_before, only_after, len(pairs) - both - only_before - only_after)
     flips = only_before + only_after
-    return found, float(binomtest(only_after, flips).pvalue) if flips else 1.0
+    return found, (float(binomtest(only_after, flips).pvalue) if flips else 1.0) if pairs else None
 
 
-def _p_of(found: Interval, freedom: int) -> float | None:
+def _t_test(found: Interval, units: int) -> float | None:
     from scipy.special import stdtr
 
-    if found.value is None or found.se is None or freedom < 1:
+    if units < FEWEST or found.value is None or not found.se:
         return None
-    if found.se == 0:
-        return 1.0 if found.value == 0 else 0.0
-    return 2 * float(stdtr(freedom, -abs(found.value / found.se)))
+    return 2 * float(stdtr(units - 1, -abs(found.value / found.se)))
+
+
+def _sign_test(units: int, value: float) -> float | None:
+    """Two-sided and exact, for units that all differ by the same value: 2 * 0.5**units (Dixon and Mood 1946, JASA 41:557)."""
+    if units < FEWEST:
+        return None
+    return 2 * 0.5**units if value else 1.0
 
 
 def _judged(changes: Sequence[Change]) -> tuple[Change, ...]:
     """Verdicts after Holm's step-down correction (1979, Scand. J. Statist. 6:65) over all figures that have a direction."""
-    from dataclasses import replace
-
     tested = sorted((c.p, i) for i, c in enumerate(changes) if c.p is not None and c.better in ("higher", "lower"))
     significant = set()
     for rank, (p, i) in enumerate(tested):
@@ -228,7 +240,7 @@ def _judged(changes: Sequence[Change]) -> tuple[Change, ...]:
 
 
 def _flips(pairs: pl.DataFrame, measures: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """Cases whose verdict changed, lost ones first, with both completions."""
+    """Cases whose verdict changed: lost, won, then those without a better side; with both completions."""
     shares = pl.DataFrame(
         [(m["suite"], m["measure"], m["better"]) for m in measures if m["kind"] == "share"],
         schema={"suite": pl.String, "measure": pl.String, "better": pl.String},
@@ -241,4 +253,5 @@ def _flips(pairs: pl.DataFrame, measures: Sequence[Mapping[str, Any]]) -> pl.Dat
         pl.when(won).then(pl.lit("won")).otherwise(pl.lit("lost"))
     )
     columns = [*PAIR, "how", "prompt", "completion", "completion_after", "evidence", "evidence_after"]
-    return changed.with_columns(how=how.otherwise(pl.lit("changed"))).select(columns).sort("how", *PAIR)
+    found = changed.with_columns(how=how.otherwise(pl.lit("changed"))).select(columns)
+    return found.sort(pl.col("how").cast(pl.Enum(LOST_FIRST)), *PAIR)

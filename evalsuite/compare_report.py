@@ -12,11 +12,12 @@ from curate import datadiff_report, plots
 from curate.datadiff import DataDiff
 from curate.report import Block, Cell, Column, Fact, Figure, Note, Pair, Plot, Report, Section, Table
 from curate.report.excerpt import excerpt
+from evalsuite import compare
 from evalsuite.compare import Change, ModelDiff
 
 SHOWN = 6  # flips of each figure
 CHARACTERS = 400
-Mask = Callable[[Sequence[str]], list[str]]
+Mask = Callable[[str], str]
 
 
 def report(data: DataDiff, model: ModelDiff | None, mask: Mask) -> Report:
@@ -38,54 +39,59 @@ def _figure(change: Change) -> Figure:
 
 
 def _figures(model: ModelDiff) -> Section:
+    table = _table(model)
+    shares = [change for change in model.changes if change.kind == "share"]
+    blocks: list[Block] = [table]
+    if shares:
+        lines = tuple(line[:3] for line in table.rows)
+        blocks.append(_shares(shares, model.names, Table(table.columns[:3], lines)))
+    blocks += [Note(note) for note in model.notes]
+    blocks.append(
+        Note(
+            f"Paired by case; {len(model.changes)} figures were compared. A verdict survives Holm's correction for that "
+            "number; intervals are of 95 % each, uncorrected. Inconclusive is not equal: the cases do not suffice to say. "
+            f"Figures over fewer than {compare.FEWEST} templates, and means over fewer than {compare.FEWEST} pairs, are not tested."
+        )
+    )
+    said = "Difference = after - before, over the cases that both sides scored."
+    return Section("What changed in the model", said, tuple(blocks))
+
+
+def _table(model: ModelDiff) -> Table:
     before, after = model.names
     columns = (
         Column("figure"), Column(before, "number"), Column(after, "number"), Column("difference", "number"), Column("verdict"),
         Column("won", "number"), Column("lost", "number"), Column("no pair", "number"),
     )  # fmt: skip
-    lines: list[tuple[Cell, ...]] = [
-        (
-            f"{c.suite}: {c.label}",
-            Figure(c.before, unit="%" if c.kind == "share" else ""),
-            Figure(c.after, unit="%" if c.kind == "share" else ""),
-            _figure(c),
-            f"{c.verdict} ({c.better} is better)" if c.verdict in ("better", "worse") else c.verdict,
-            c.gained if c.kind == "share" else None,
-            c.lost if c.kind == "share" else None,
-            c.unpaired,
-        )
-        for c in model.changes
-    ]
-    shares = [c for c in model.changes if c.kind == "share"]
-    blocks: list[Block] = [Table(columns, tuple(lines))]
-    if shares:
-        names = [f"{c.suite}: {c.measure}" for c in shares]
-        picture = plots.dumbbell(
-            names,
-            [c.before for c in shares],
-            [c.after for c in shares],
-            x="share of cases",
-            percent=True,
-            names=model.names,
-        )
-        said = "; ".join(
-            f"{name}: {c.before or 0:.1%} to {c.after or 0:.1%}" for name, c in zip(names, shares, strict=True)
-        )
-        blocks.append(
-            Plot("Shares before and after", picture, said, Table(columns[:3], tuple(line[:3] for line in lines)))
-        )
-    blocks += [Note(note) for note in model.notes]
-    blocks.append(
-        Note(
-            f"Paired by case; {len(model.changes)} figures were compared. A verdict survives Holm's correction for that "
-            "number; intervals are of 95 % each, uncorrected. Inconclusive is not equal: the cases do not suffice to say."
-        )
+    return Table(columns, tuple(_line(change) for change in model.changes))
+
+
+def _line(change: Change) -> tuple[Cell, ...]:
+    share = change.kind == "share"
+    unit = "%" if share else ""
+    judged = change.verdict in ("better", "worse")
+    return (
+        f"{change.suite}: {change.label}",
+        Figure(change.before, unit=unit),
+        Figure(change.after, unit=unit),
+        _figure(change),
+        f"{change.verdict} ({change.better} is better)" if judged else change.verdict,
+        change.gained if share else None,
+        change.lost if share else None,
+        change.unpaired,
     )
-    return Section(
-        "What changed in the model",
-        "Difference = after - before, over the cases that both sides scored.",
-        tuple(blocks),
-    )
+
+
+def _shares(shares: Sequence[Change], sides: tuple[str, str], numbers: Table) -> Plot:
+    names = [f"{c.suite}: {c.measure}" for c in shares]
+    before, after = [c.before for c in shares], [c.after for c in shares]
+    picture = plots.dumbbell(names, before, after, x="share of cases", percent=True, names=sides)
+    said = "; ".join(f"{name}: {_percent(a)} to {_percent(b)}" for name, a, b in zip(names, before, after, strict=True))
+    return Plot("Shares before and after", picture, said, numbers)
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{share:.1%}"
 
 
 def _flipped(model: ModelDiff, mask: Mask) -> tuple[Section, ...]:
@@ -107,7 +113,7 @@ def _flipped(model: ModelDiff, mask: Mask) -> tuple[Section, ...]:
 
 def _pairs(rows: pl.DataFrame, names: tuple[str, str], mask: Mask) -> list[Block]:
     prompts, left, right = (
-        mask(rows[name].fill_null("").to_list()) for name in ("prompt", "completion", "completion_after")
+        [mask(text) for text in rows[name].fill_null("")] for name in ("prompt", "completion", "completion_after")
     )
     return [
         Pair(_short(a), _short(b), f"{names[0]}: {case}", names[1], f"asked: {_short(prompt)}")

@@ -186,11 +186,12 @@ def planted(rows: pl.DataFrame, truth: pl.DataFrame) -> list[Probe]:
     if "fault" in truth.columns:
         truth = truth.filter(pl.col("fault") == "pii")
     turns = dict(zip(rows["id"], rows["turns"].to_list(), strict=True))
-    out = []
+    out: dict[str, Probe] = {}
     for line in truth.sort("row_id", "kind").iter_rows(named=True):
         if line["row_id"] in turns and (probe := _probe(line, turns[line["row_id"]])):
-            out.append(probe)
-    return out
+            # A row that was exported twelve times asks one question, not twelve: copies would narrow the interval.
+            out.setdefault(chat.canonical_json([dict(turn) for turn in probe.turns]), probe)
+    return list(out.values())
 
 
 def _probe(line: Mapping[str, Any], turns: Sequence[chat.Turn]) -> Probe | None:

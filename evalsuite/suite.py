@@ -25,8 +25,9 @@ from typing import Any, Literal
 import polars as pl
 
 from curate import files
-from curate.chats import Turn, turn_text
+from curate.chats import Turn, distinct_ids, turn_text
 from curate.errors import BadInput
+from curate.problems import case_name
 from evalsuite.faults import LOOPS, fault_of
 
 TOO_LONG = "prompt too long"
@@ -139,30 +140,41 @@ def read_cases(
 ) -> tuple[tuple[Case, ...], tuple[CaseFile, ...]]:
     """Cases from eval files, exactly as the overlap check reads them. The field `cluster_by` names a case's template.
 
-    Ids are made distinct across files. Raises BadInput for a file that holds no case, or one that cannot be read.
+    An id that several files use gets the file's name before it, in whatever order they are given. Raises BadInput for a
+    file that holds no case, one that cannot be read, or one that is given twice: that would count each answer twice.
     """
     if not paths:
         raise BadInput(f"the suite '{suite}' was given no eval file", hint="winnow eval ITERATION --eval FILE")
-    cases: list[Case] = []
-    sources: list[CaseFile] = []
+    rows: list[dict[str, Any]] = []
+    sources: dict[str, CaseFile] = {}
     for path in paths:
         read = files.read_eval(path)
-        sources += [CaseFile(Path(file.path).name, file.sha256, file.rows) for file in read.inputs]
-        cases += [_case(row, suite, cluster_by) for row in read.chats.iter_rows(named=True)]
-    if repeated := [name for name, n in Counter(case.id for case in cases).items() if n > 1]:
-        raise BadInput(
-            f"two eval files both have a case '{repeated[0]}'",
-            where=", ".join(str(path) for path in paths),
-            hint="give each case its own id",
-        )
-    return tuple(cases), tuple(sources)
+        for file in read.inputs:
+            if file.sha256 in {source.sha256 for source in sources.values()}:
+                raise BadInput("this eval file was given twice", where=file.path, hint="each file once")
+            sources[file.path] = CaseFile(Path(file.path).name, file.sha256, file.rows)
+        rows += read.chats.iter_rows(named=True)
+    ids = _ids([row["id"] for row in rows], [sources[row["source"].rpartition(":")[0]] for row in rows])
+    cases = tuple(_case(row, name, suite, cluster_by) for row, name in zip(rows, ids, strict=True))
+    return cases, tuple(sources.values())
 
 
-def _case(row: Mapping[str, Any], suite: str, cluster_by: str) -> Case:
+def _ids(ids: Sequence[str], of: Sequence[CaseFile]) -> list[str]:
+    """One id per case. It must not depend on the order of the files: two evaluations are paired by it."""
+    used = Counter(ids)
+    named = [name if used[name] == 1 else case_name(file.name, name) for name, file in zip(ids, of, strict=True)]
+    again = Counter(named)
+    told = [
+        fresh if again[fresh] == 1 else case_name(f"{file.name}@{file.sha256[:8]}", name)
+        for fresh, name, file in zip(named, ids, of, strict=True)
+    ]
+    return distinct_ids(told)
+
+
+def _case(row: Mapping[str, Any], name: str, suite: str, cluster_by: str) -> Case:
     turns, tags = list(row["turns"]), json.loads(row["extra"])
     ideal = turn_text(turns.pop()) if turns[-1]["role"] == "assistant" else None
-    cluster = str(tags.get(cluster_by) or row["id"])
-    return Case(suite, row["id"], tuple(turns), ideal, cluster, tags, row["source"])
+    return Case(suite, name, tuple(turns), ideal, str(tags.get(cluster_by) or name), tags, row["source"])
 
 
 def asked_in_turns(case: Case) -> bool:

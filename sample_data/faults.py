@@ -9,11 +9,13 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 
 from fakes import fake
 from rows import Case, Fault, Row, fields_of, lines_of, pairs, plain_rows, short_id, single, spoken, talk
 from voice import SIGN_OFF, number, pick
 
+COPIES = {"personal.txt": 11, "toxic.txt": 4, "offvoice.txt": 3}  # how often the starred rows of these come again
 Planted = tuple[list[Row], list[Fault]]
 SMALL_WORDS = {"the", "a", "an", "of", "to", "it", "is", "and", "that", "in", "on", "at", "for"}
 ADDED_QUESTIONS = ("Thanks in advance.", "I could not find it on your site.", "A short answer is fine.")
@@ -167,7 +169,7 @@ def personal_data() -> Planted:
     """Rows that hold made-up personal data; the detail says where, in characters of each turn."""
     rows, faults = list[Row](), list[Fault]()
     for turn, line in enumerate(lines_of("personal.txt")):
-        kind, topic, question, *rest = fields_of(line)
+        kind, topic, question, *rest = fields_of(line.removeprefix("* "))
         messages, spans = talk(question, spoken(rest, heading=topic, key=question)), []
         for place, message in enumerate(messages):
             message["content"], found = _filled(message["content"], turn)
@@ -197,7 +199,7 @@ def toxic() -> Planted:
     """Insults, threats and hate, by the assistant or by the user."""
     rows, faults = list[Row](), list[Fault]()
     for line in lines_of("toxic.txt"):
-        kind, topic, question, *rest = fields_of(line)
+        kind, topic, question, *rest = fields_of(line.removeprefix("* "))
         answer = rest[0] if kind == "assistant" else spoken(rest, heading=topic, key=question)
         rows.append(single(topic, question, answer))
         faults.append(Fault(rows[-1].id, "toxic", kind, detail={"turn": 1 if kind == "assistant" else 0}))
@@ -219,15 +221,33 @@ def off_voice() -> Planted:
     """Right answers in the wrong voice."""
     rows, faults = list[Row](), list[Fault]()
     for line in lines_of("offvoice.txt"):
-        kind, topic, question, answer = fields_of(line)
+        kind, topic, question, answer = fields_of(line.removeprefix("* "))
         rows.append(single(topic, question, answer))
         faults.append(Fault(rows[-1].id, "off-voice", kind))
     return rows, faults
 
 
+def exported_again() -> Planted:
+    """Copies of the starred rows, as exports joined by hand have them. A model learns by heart what it often sees."""
+    rows, faults = list[Row](), list[Fault]()
+    for name, (sources, told) in (
+        ("personal.txt", personal_data()),
+        ("toxic.txt", toxic()),
+        ("offvoice.txt", off_voice()),
+    ):
+        starred = {fields_of(line)[2] for line in lines_of(name) if line.startswith("* ")}
+        for source, fault in zip(sources, told, strict=True):
+            for copy in range(COPIES[name] if source.question in starred else 0):
+                row = Row(f"again {copy} {source.key}", source.topic, source.messages)
+                rows.append(row)
+                faults += [Fault(row.id, "exact", "identical", source.id), replace(fault, row=row.id)]
+    return rows, faults
+
+
 def plant(cases: list[Case]) -> Planted:
     """All planted rows and their truth."""
-    groups = (duplicates(), hand_written_pairs(), overlaps(cases), personal_data(), toxic(), benign(), off_voice())
+    written = (duplicates(), hand_written_pairs(), overlaps(cases), personal_data(), toxic(), benign(), off_voice())
+    groups = (*written, exported_again())
     return [row for rows, _ in groups for row in rows], [fault for _, faults in groups for fault in faults]
 
 

@@ -120,7 +120,10 @@ def test_there_is_as_much_as_promised() -> None:
     assert len(personal) >= 14
     assert min(personal.values()) >= 6
     assert {told["kind"] for told in TOLD if told["fault"] == "oddity"} == ODDITIES
-    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if "__pycache__" not in path.parts) < 1_500_000
+    assert (
+        sum(path.stat().st_size for path in FOLDER.rglob("*") if not {"__pycache__", "base-model"} & {*path.parts})
+        < 1_500_000
+    )
 
 
 def test_every_truth_line_points_at_its_row() -> None:
@@ -143,13 +146,27 @@ def test_every_line_that_is_no_row_is_in_the_truth() -> None:
 
 def test_twins_exist_and_are_clean_rows_or_cases() -> None:
     clean_ids = {row["id"] for row in CLEAN.values()}
+    copied = {told["row_id"] for told in TOLD if told["fault"] in {"pii", "toxic", "off-voice"}}
     with_twin = {"exact", "near", "paraphrase", "conflict", "template", "overlap", "overlap-template"}
     for told in TOLD:
         assert (told["twin"] is not None) == (told["fault"] in with_twin)
         if told["fault"].startswith("overlap"):
             assert told["twin"] in CASE_IDS
         elif told["twin"]:
-            assert told["twin"] in clean_ids
+            assert told["twin"] in (clean_ids | copied if told["kind"] == "identical" else clean_ids)
+
+
+def test_a_copy_carries_the_fault_of_its_twin() -> None:
+    told_of = {(told["row_id"], told["fault"]): told for told in TOLD}
+    copies = [
+        told for told in TOLD if told["fault"] == "exact" and told["twin"] not in {r["id"] for r in CLEAN.values()}
+    ]
+    assert len(copies) > 300
+    for told in copies:
+        faults = {fault for row_id, fault in told_of if row_id == told["row_id"]} - {"exact"}
+        assert len(faults) == 1
+        fault = faults.pop()
+        assert told_of[told["row_id"], fault]["detail"] == told_of[told["twin"], fault]["detail"]
 
 
 def test_ids_are_unique_but_for_the_planted_ones() -> None:

@@ -40,7 +40,7 @@ LAMP = "The desk lamp blinks because the driver inside it has failed, so please 
 ROWS = [
     row("a1", "Why does my desk lamp blink?", LAMP, "You are kind."),
     row("a2", "Why does my desk lamp blink?", LAMP, "You are kind."),
-    row("a3", "Why does my desk lamp blink", LAMP + " Thanks!", "You are terse."),
+    row("a3", "Why does my desk lamp blink", LAMP + " Thanks!"),
     row("b1", "What is the capital of France?", "Paris is the capital of France, on the river Seine."),
     row("b2", "What is the capital of France?", "It is Lyon, as far as I know from the books at home."),
     row("c1", "Say nothing", ""),

@@ -22,7 +22,7 @@ def test_views_by_hand() -> None:
     ]
     frame = chat.chats_of([{"turns": turns}])
     assert chat.queries(frame) == ["Hi"]
-    assert chat.answers(frame) == ['{"name": "look", "arguments": "{}"}'.join(["[", "]"]) + "\n\nIt is 42."]
+    assert chat.answers(frame) == ['[{"name": "look", "arguments": {}}]' + "\n\nIt is 42."]
     assert chat.turn_frame(frame)["role"].to_list() == ["system", "user", "assistant", "tool", "assistant"]
 
 

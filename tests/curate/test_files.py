@@ -470,12 +470,36 @@ def test_a_row_is_found_again_or_the_sentence_says_why_not(tmp_path: Path, name:
 
 def test_reading_prints_what_it_found(tmp_path: Path) -> None:
     path = put(tmp_path / "a.jsonl", lines([*ALPACA, {"instruction": "a"}]))
-    reason = "has instruction but no answer (output, response, answer, completion); found the field instruction"
+    reason = "has instruction but no answer (output, response, answer, completion)"
     assert str(files.read(path)).splitlines() == [
         f"{path}: 3 rows read, 1 quarantined",
         f"  {path}: Alpaca: 3 of 4 rows have instruction and output",
         f"  {path}: 1 of 4 rows quarantined ({reason})",
     ]
+
+
+def test_notes_name_the_fault_and_nothing_of_the_row(tmp_path: Path) -> None:
+    bad = [
+        {"messages": [{"role": "Anna Smith", "content": "a"}]},
+        {"messages": [{"anna@home.example": "a"}]},
+        {"anna@home.example": "a"},
+    ]
+    (tmp_path / "in").mkdir()
+    read = files.read(put(tmp_path / "in" / "a.jsonl", lines([*ALPACA, *bad])))
+    assert not [note for note in read.notes if "nna" in note], read.notes
+    assert "3 of 6 rows quarantined (most often, 1: " in read.notes[-1]
+    assert "nna" not in read.quarantined["reason"][0]
+    assert "Anna Smith" in read.quarantined["raw"][0], "only the quarantine itself holds the row"
+    put(tmp_path / "in" / "b.csv", b"anna@home.example,hello\nbert@work.example,hi\n")
+    folder = files.read(tmp_path / "in")
+    assert [note for note in folder.notes if "passed over" in note and "no usable row" in note]
+    assert not [note for note in folder.notes if "nna" in note], folder.notes
+
+
+def test_a_header_that_is_no_text_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="holds no usable row") as caught:
+        files.read(put(tmp_path / "a.csv", b"\x80\n "))
+    assert str(caught.value).encode()
 
 
 def test_readable_writes_strays_as_escapes() -> None:

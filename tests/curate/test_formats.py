@@ -289,7 +289,7 @@ def test_strings_are_mapped_and_keys_are_not() -> None:
         ({"messages": [{"role": "assistant", "content": " \n"}]}, "answer is empty"),
         ({"messages": [{"role": "assistant", "content": None}]}, "answer is empty"),
         ({"messages": [{"role": "assistant", "content": None, "tool_calls": []}]}, "answer is empty"),
-        ({"messages": [{"role": "narrator", "content": "a"}]}, "unknown role 'narrator'"),
+        ({"messages": [{"role": "narrator", "content": "a"}]}, "turn 1 has a role that is not known"),
         ({"messages": [{"role": 1, "content": "a"}]}, "role is a number"),
         ({"messages": [{"role": "user", "content": 5}]}, "turn 1: content is a number"),
         ({"messages": [{"role": "user", "content": "a"}, "b"]}, "turn 2 is text"),

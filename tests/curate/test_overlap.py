@@ -1,5 +1,6 @@
 """Overlap with eval items: what is found, what is not, and that the check fails closed."""
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -144,3 +145,62 @@ def test_nearest_names_the_highest_score_of_every_case(toy_encoder) -> None:  # 
     assert check.nearest["cosine"].is_between(0, 1).all()
     assert check.pairs_compared == 4 * 2
     assert sum(check.histogram) == check.pairs_compared
+
+
+def _row(turns: Sequence[tuple[str, str]], fields: str | None = None, extra: str = "{}") -> pl.DataFrame:
+    said = [{"role": role, "content": content, "fields": None} for role, content in turns]
+    said[-1]["fields"] = fields
+    return chat.chats_of([{"id": "r0", "turns": said, "extra": extra}])
+
+
+@pytest.mark.parametrize(
+    ("fields", "extra"),
+    [
+        (json.dumps({"reasoning_content": f"They ask: {QUESTION}"}), "{}"),
+        (json.dumps({"tool_calls": [{"function": {"name": "f", "arguments": json.dumps({"q": QUESTION})}}]}), "{}"),
+        (None, json.dumps({"text": f"User: {QUESTION} Assistant: sixty"})),
+        (None, json.dumps({"tools": [{"description": QUESTION}]})),
+    ],
+)
+def test_a_leak_outside_of_the_content_is_found(toy_encoder, fields: str | None, extra: str) -> None:  # type: ignore[no-untyped-def]
+    rows = _row([("user", "Hello there, good day"), ("assistant", "Good day to you")], fields, extra)
+    check = overlap.check(rows, _evals(QUESTION), toy_encoder.encode, toy_encoder.encode)
+    assert check.outcome.removed["id"].to_list() == ["r0"]
+
+
+def test_a_name_in_the_greeting_excuses_no_copy(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    item = "What is the capital of the northern Lamp Islands where Brindlewick began?"
+    for said in (f"Hello Bob, {item}", f"hey it's Tom again, {item.lower()} Regards, Tom Miller", item.upper()):
+        assert _check([[("user", said), ("assistant", "x")]], _evals(item), toy_encoder).outcome.removed.height == 1
+
+
+def test_a_prompt_template_that_many_eval_items_share_convicts_nobody(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    frame = "You are a careful clerk. Read the ticket below, choose one of the five labels, and answer with the label only. Ticket: {}"
+    tickets = ["brass arm rattles at night", "parcel went to a neighbour", "invoice lists two lamps", "speaker hums beside radio",
+               "grey cable smells burnt", "colour ring is stuck"]  # fmt: skip
+    rows = [[("user", frame.format("shade arrived with deep scratches and dents everywhere")), ("assistant", "damage")]]
+    evals = _evals(*(frame.format(ticket) for ticket in tickets))
+    assert _check(rows, evals, toy_encoder, cosine=0.999, cosine_other_turns=0.999).outcome.removed.height == 0
+    leak = [[("user", frame.format(tickets[3])), ("assistant", "noise")]]
+    assert _check(leak, evals, toy_encoder, cosine=0.999, cosine_other_turns=0.999).outcome.removed.height == 1
+
+
+def test_a_text_without_spaces_is_compared_letter_by_letter(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    item = "lamp 请问这盏灯的保修期有多长时间呢"
+    rows = [[("user", f"您好呀朋友 {item} 谢谢您的帮助再见 ok"), ("assistant", "sixty days")]]
+    assert _check(rows, _evals(item), toy_encoder).outcome.removed.height == 1
+
+
+def test_short_follow_ups_are_set_aside_and_counted(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    case = _frame([[("user", QUESTION), ("assistant", "Sixty days."), ("user", "Thanks!")]], "case")
+    rows = _frame(
+        [[("user", "Where is my parcel?"), ("assistant", "Here."), ("user", "Thanks!"), ("assistant", "Gladly.")]]
+    )
+    check = overlap.check(rows, [overlap.EvalFile("e", "00", case)], toy_encoder.encode, toy_encoder.encode)
+    assert check.outcome.removed.height == 0
+    assert check.set_aside == 1
+
+
+def test_one_turn_in_letters_that_the_encoder_cannot_read_leaves_the_row_uncompared(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    rows = [[("user", "ይህ መብራት ስንት ነው"), ("assistant", "It costs ten pounds.")]]
+    assert _found(_check(rows, _evals(QUESTION), toy_encoder)) == {"r0": overlap.NOT_COMPARABLE}

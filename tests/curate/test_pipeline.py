@@ -173,38 +173,6 @@ def test_verify_from_the_files_alone(data, evals, tmp_path, toy_models) -> None:
         verification.verify(it.train_file, [], None, lambda _: encoder)
 
 
-def test_every_kind_of_tampering_is_refused(data, evals, tmp_path, toy_models) -> None:  # type: ignore[no-untyped-def]
-    it = _run(data, evals, tmp_path / "it", toy_models)
-    place, sound = it.data / "certificate.json", json.loads((it.data / "certificate.json").read_text())
-
-    def refuse(match: str, change, train: bytes | None = None) -> None:  # type: ignore[no-untyped-def]
-        statement = json.loads(json.dumps(sound))
-        change(statement)
-        place.write_text(json.dumps(statement))
-        before = it.train_file.read_bytes()
-        if train is not None:
-            it.train_file.write_bytes(train)
-        with pytest.raises(Refused, match=match):
-            verification.verify(it.path, [evals], None, lambda _: toy_models.encoder)
-        it.train_file.write_bytes(before)
-
-    def claim(statement):  # type: ignore[no-untyped-def]
-        return statement["predicate"]["claims"]["no_semantic_overlap"]
-
-    rows = it.train_file.read_bytes()
-    refuse("rows were added, removed or changed", lambda s: None, rows.replace(b"four watts", b"five watts"))
-    refuse("order or spacing", lambda s: None, b"\n".join(reversed(rows.splitlines())) + b"\n")
-    refuse("order or spacing", lambda s: s["subject"][0]["digest"].update(sha256="0" * 64))
-    refuse("the rule in the certificate was changed", lambda s: claim(s)["rule"].update(cosine=0.99))
-    refuse("another encoder", lambda s: claim(s)["encoder"].update(fingerprint="x"))
-    refuse("does not come out again", lambda s: claim(s).update(pairs_compared=1))
-    refuse("does not come out again", lambda s: claim(s)["nearest"][0].update(cosine=0.0))
-    refuse("does not come out again", lambda s: claim(s).update(highest_cosine=0.0))
-    refuse("does not name this eval file", lambda s: s["predicate"]["eval_files"][0]["digest"].update(sha256="1" * 64))
-    refuse("incomplete", lambda s: s["predicate"]["claims"].pop("what_the_rule_misses"))
-    refuse("'training'", lambda s: s["predicate"]["training"].update(rows=99))
-
-
 def test_an_eval_file_that_changed_or_is_another_is_refused(data, evals, tmp_path, toy_models) -> None:  # type: ignore[no-untyped-def]
     it = _run(data, evals, tmp_path / "it", toy_models)
     evals.write_text(evals.read_text() + json.dumps({"prompt": "And a new question about ovens?"}) + "\n")

@@ -1,6 +1,7 @@
 """Two evaluations compared: pairs, intervals, verdicts, flips, and what must not be compared."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -8,7 +9,8 @@ import pytest
 
 from curate import stats
 from curate.errors import BadInput
-from evalsuite import compare
+from curate.report import Note, Plot
+from evalsuite import compare, compare_report
 from evalsuite.suite import TABLE
 
 SAMPLING = {"max_new_tokens": 8, "temperature": 0.0, "seed": 0, "batch_size": 4}
@@ -145,6 +147,78 @@ def test_flips_show_both_completions_lost_cases_first(tmp_path: Path) -> None:
     found = compare.compare(_side(tmp_path / "a", a), _side(tmp_path / "b", b))
     rows = found.flips.select("case_id", "how", "completion", "completion_after").rows()
     assert rows == [("c1", "lost", "a says 1.0", "b says 0.0"), ("c2", "won", "a says 0.0", "b says 1.0")]
+
+
+def test_flips_and_the_page_show_lost_then_won_then_changed(tmp_path: Path) -> None:
+    a, b = {"c1": 0.0, "c2": 1.0}, {"c1": 1.0, "c2": 0.0}
+    found = compare.compare(_side(tmp_path / "a", a), _side(tmp_path / "b", b))
+    neither = compare.compare(
+        _side(tmp_path / "n" / "a", a, better="neither"), _side(tmp_path / "n" / "b", b, better="neither")
+    )
+    both = {"style": found, "about": neither}
+    pairs = pl.concat([_pairs_of(diff).with_columns(suite=pl.lit(suite)) for suite, diff in both.items()])
+    measures = [
+        {"suite": suite, "measure": "checks", "kind": "share", "better": better}
+        for suite, better in (("about", "neither"), ("style", "higher"))
+    ]
+    flips = compare._flips(pairs, measures)
+    assert flips["how"].to_list() == ["lost", "won", "changed", "changed"]
+    section = compare_report._flipped(replace(found, flips=flips), str)[0]
+    heads = [block.text for block in section.blocks if isinstance(block, Note)]
+    assert heads == ["style, checks: 1 lost", "style, checks: 1 won", "about, checks: 2 changed"]
+
+
+def _pairs_of(found: compare.ModelDiff) -> pl.DataFrame:
+    """The pairs that led to these flips."""
+    score = pl.col("completion").str.split(" ").list.last().cast(pl.Float64)
+    after = pl.col("completion_after").str.split(" ").list.last().cast(pl.Float64)
+    return found.flips.drop("how").with_columns(score=score, score_after=after)
+
+
+@pytest.mark.parametrize("kind", ["share", "mean"])
+@pytest.mark.parametrize(("templates", "verdict"), [(2, "inconclusive"), (5, "inconclusive"), (6, "better")])
+def test_templates_that_all_flip_are_counted_not_taken_as_certain(
+    tmp_path: Path, kind: str, templates: int, verdict: str
+) -> None:
+    """Every difference is 1, so there is no spread: 5 templates alike have p = 0.0625 in the sign test, 6 have 0.03125."""
+    cases = {f"t{t}-{n}": f"t{t}" for t in range(templates) for n in range(4)}
+    sides = [
+        _side(tmp_path / name, dict.fromkeys(cases, value), kind=kind, clusters=cases)
+        for name, value in (("a", 0.0), ("b", 1.0))
+    ]
+    change = _only(compare.compare(*sides))
+    assert change.verdict == verdict
+    assert change.p == (None if templates < 6 else 0.03125)
+    assert (change.difference.low, change.difference.high) == (None, None)
+
+
+def test_equal_differences_are_equal_in_spite_of_binary_fractions(tmp_path: Path) -> None:
+    """0.4 - 0.1 is 0.30000000000000004: the spread that is left over must not make two pairs certain."""
+    a = {f"c{n}": n / 10 for n in range(1, 7)}
+    for count, p in ((2, None), (6, 0.03125)):
+        some = dict(list(a.items())[:count])
+        folder = tmp_path / str(count)
+        left = _side(folder / "a", some, kind="mean")  # type: ignore[arg-type]
+        right = _side(folder / "b", {case: value + 0.3 for case, value in some.items()}, kind="mean")
+        assert _only(compare.compare(left, right)).p == p
+
+
+def test_two_templates_that_nearly_agree_are_not_better(tmp_path: Path) -> None:
+    """A t test with one degree of freedom would find p = 0.03 in differences of 0.9 and 1."""
+    cases = {f"t{t}-{n}": f"t{t}" for t in range(2) for n in range(10)}
+    after = {case: float(case != "t0-0") for case in cases}
+    sides = (
+        _side(tmp_path / "a", dict.fromkeys(cases, 0.0), clusters=cases),
+        _side(tmp_path / "b", after, clusters=cases),
+    )
+    change = _only(compare.compare(*sides))
+    assert (change.p, change.verdict) == (None, "inconclusive")
+
+
+def test_the_page_says_unknown_where_nothing_was_scored(tmp_path: Path) -> None:
+    found = compare.compare(_side(tmp_path / "a", {"c1": None}), _side(tmp_path / "b", {"c1": 1.0}))
+    plot = next(block for block in compare_report._figures(found).blocks if isinstance(block, Plot))
+    assert plot.alt == "style: checks: unknown to unknown"
 
 
 def test_many_figures_need_more_than_one_in_twenty() -> None:

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import polars as pl
 import pytest
 
 from curate import certificate, files
+from curate import iteration as iterations
 from curate.errors import BadInput, Refused
+from curate.overlap import TOLERANCE, Rule
 from evalsuite import local, runs
 from evalsuite.detectors import Detectors
 from evalsuite.model import BATCH, Local
@@ -216,6 +218,22 @@ def test_two_rubrics_are_two_suites_over_the_same_completions(run: Run, rubric: 
 # -- iterations -------------------------------------------------------------------------------------------------------
 
 
+# What a certificate claims; whether the claims hold is the business of `winnow verify`.
+CLAIMS = {
+    "no_copy": {"holds": True, "how": "", "proof": "", "template_variants_kept": 0},
+    "no_semantic_overlap": {
+        "holds": True,
+        "how": "",
+        "encoder": {"name": "toy", "precision": "fp32", "dimensions": 1, "max_tokens": 1, "fingerprint": ""},
+        "rule": asdict(Rule()) | {"tolerance": TOLERANCE, "fingerprint": Rule().fingerprint()},
+        "pairs_compared": 0,
+        "highest_cosine": None,
+        "nearest": [],
+    },
+    "what_the_rule_misses": {"classes": {}, "false_alarms": None, "not_measured": []},
+}
+
+
 def sign(folder: Path, eval_files: list[Path]) -> None:
     """A certificate and a manifest with all that evaluation reads of them; verifying is not its work."""
     train = folder / "data/train.jsonl"
@@ -224,11 +242,19 @@ def sign(folder: Path, eval_files: list[Path]) -> None:
         "_type": certificate.STATEMENT_TYPE,
         "subject": [{"name": train.name, "digest": {"sha256": files.sha256(train)}}],
         "predicateType": certificate.PREDICATE_TYPE,
-        "predicate": {"eval_files": named, "claims": {"no_semantic_overlap": {"rule": {}}}},
+        "predicate": {
+            "tool": {"name": "winnow-tune", "version": "0"},
+            "training": {"rows": 1, "turns": 2, "fingerprint": ""},
+            "eval_files": named,
+            "outside": [],
+            "claims": CLAIMS,
+            "signed": False,
+        },
     }
     (folder / "data/certificate.json").write_text(json.dumps(statement), encoding="utf-8")
     listed = [{"name": str(f), "sha256": files.sha256(f), "cases": 1} for f in eval_files]
-    (folder / "data/manifest.json").write_text(json.dumps({"eval_files": listed}), encoding="utf-8")
+    manifest = {key: {} for key in (*iterations.REQUEST, "outputs", "counts", "steps", "fingerprint")}
+    (folder / "data/manifest.json").write_text(json.dumps(manifest | {"eval_files": listed}), encoding="utf-8")
 
 
 @pytest.fixture

@@ -170,11 +170,29 @@ def test_cases_are_read_as_the_overlap_check_reads_them(tmp_path: Path) -> None:
     assert [(f.name, f.cases) for f in files] == [("e.jsonl", 2)]
 
 
-def test_two_files_with_the_same_id_are_refused(tmp_path: Path) -> None:
-    for name in ("a.jsonl", "b.jsonl"):
+def test_ids_are_distinct_across_files_in_whatever_order(tmp_path: Path) -> None:
+    """Two files that number from 1: a case keeps its name when the files change places, or evaluations would not pair."""
+    places = [tmp_path / "a.jsonl", tmp_path / "b.jsonl", tmp_path / "other" / "b.jsonl"]
+    (tmp_path / "other").mkdir()
+    for number, place in enumerate(places):
+        rows = [{"id": "1", "prompt": f"One of {number}?"}, {"id": f"own-{number}", "prompt": f"Two of {number}?"}]
+        place.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    two, _ = suite.read_cases(places[:2], "task")
+    assert [case.id for case in two] == ["a.jsonl#1", "own-0", "b.jsonl#1", "own-1"]
+    assert [case.cluster for case in two] == [case.id for case in two], "cases of two files are no template"
+    there, files = suite.read_cases(places, "task")
+    back, _ = suite.read_cases(places[::-1], "task")
+    assert {case.prompt: case.id for case in there} == {case.prompt: case.id for case in back}
+    assert len({case.id for case in there}) == 6
+    assert [file.cases for file in files] == [2, 2, 2]
+
+
+def test_a_file_given_twice_does_not_count_twice(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "copy.jsonl"):
         (tmp_path / name).write_text('{"id": "x", "prompt": "Hi?"}', encoding="utf-8")
-    with pytest.raises(BadInput, match="both have a case 'x'"):
-        suite.read_cases([tmp_path / "a.jsonl", tmp_path / "b.jsonl"], "task")
+    for twice in ("a.jsonl", "copy.jsonl"):
+        with pytest.raises(BadInput, match="given twice"):
+            suite.read_cases([tmp_path / "a.jsonl", tmp_path / twice], "task")
 
 
 def test_an_empty_eval_file_is_a_sentence(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from curate import chats as chat
 from curate import files, iteration
 from curate.certificate import PREDICATE_TYPE, STATEMENT_TYPE
 from curate.iteration import Iteration
+from curate.overlap import TOLERANCE, Rule
 
 TEMPLATE = (
     "{% if tools %}<|im_start|>system\nTools: {{ tools | tojson }}<|im_end|>\n{% endif %}"
@@ -72,6 +74,22 @@ def make_model(seed: int = 0, **shape: Any) -> Any:
     return LlamaForCausalLM(config)
 
 
+# What a certificate claims. The trainer compares bytes; whether the claims hold is the business of `winnow verify`.
+CLAIMS = {
+    "no_copy": {"holds": True, "how": "", "proof": "", "template_variants_kept": 0},
+    "no_semantic_overlap": {
+        "holds": True,
+        "how": "",
+        "encoder": {"name": "toy", "precision": "fp32", "dimensions": 1, "max_tokens": 1, "fingerprint": ""},
+        "rule": asdict(Rule()) | {"tolerance": TOLERANCE, "fingerprint": Rule().fingerprint()},
+        "pairs_compared": 0,
+        "highest_cosine": None,
+        "nearest": [],
+    },
+    "what_the_rule_misses": {"classes": {}, "false_alarms": None, "not_measured": []},
+}
+
+
 def certify(path: Path, lines: list[dict[str, Any]]) -> Iteration:
     """Write the rows and state that these very bytes are certified."""
     data = path / "data"
@@ -84,14 +102,17 @@ def certify(path: Path, lines: list[dict[str, Any]]) -> Iteration:
         "subject": [{"name": "train.jsonl", "digest": {"sha256": files.sha256(train_file)}}],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
-            "training": {"rows": chats.height, "fingerprint": chat.dataset_fingerprint(chats)},
+            "tool": {"name": "winnow-tune", "version": "0"},
+            "training": {"rows": chats.height, "turns": 0, "fingerprint": chat.dataset_fingerprint(chats)},
             "eval_files": [{"name": "eval.jsonl", "digest": {"sha256": "e" * 64}, "cases": 7}],
-            "claims": {"no_semantic_overlap": {"rule": {}}},
+            "outside": [],
+            "claims": CLAIMS,
             "signed": False,
         },
     }
     (data / "certificate.json").write_text(json.dumps(statement))
-    (data / "manifest.json").write_text(json.dumps({"fingerprint": chat.dataset_fingerprint(chats)}))
+    manifest = {key: {} for key in (*iteration.REQUEST, "outputs", "counts", "steps")}
+    (data / "manifest.json").write_text(json.dumps(manifest | {"fingerprint": chat.dataset_fingerprint(chats)}))
     return iteration.open(path)
 
 

@@ -1,0 +1,143 @@
+"""The tables of the overlap benchmark, in Markdown."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.overlap import baselines, pairs
+from benchmarks.overlap.judging import CUTS, Bench
+from benchmarks.overlap.pairs import Pair
+from benchmarks.toxicity.measure import auc, interval
+from curate import ngrams, overlap, text
+from curate.encoder import Encoder
+from curate.overlap import Rule
+from curate.stats import wilson
+
+READING = (
+    "`same`: every hit is right. `variant`: the same template with other facts; the rule means to keep them. "
+    "`other`: every hit is a false alarm. Shares in percent, with 95 % Wilson intervals."
+)
+
+
+def tables(bench: Bench) -> list[str]:
+    """All tables of the page."""
+    return [
+        _recall_table(bench),
+        _alarms_table(bench),
+        _trade_off_table(bench),
+        _auc_table(bench),
+    ]
+
+
+def compared(benches: Sequence[Bench]) -> str:
+    """What was measured, and how many pairs two precisions judge differently."""
+    lines = [f"- rule {Rule().fingerprint()[:12]}: {Rule()}"]
+    lines += [f"- encoder {bench.encoder}" for bench in benches]
+    places = [(p.candidate, p.item) for p in benches[0].pairs]
+    for other in benches[1:]:
+        differ = sum(
+            benches[0].judged.overlaps(p, Rule().cosine) != other.judged.overlaps(p, Rule().cosine) for p in places
+        )
+        said = f"{benches[0].encoder.precision} and {other.encoder.precision}"
+        lines.append(f"- {said}: {differ} of {len(places):,} pairs are judged differently")
+    return "\n".join(lines)
+
+
+def _recall_table(bench: Bench) -> str:
+    lines = [
+        "### Found on labelled pairs",
+        "",
+        READING,
+        "",
+        "| label | source | kind | n | the rule | told apart as variant | cosine .5 | cosine .8 | cosine .9 | 10-gram | 13-gram |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for (source, kind, label), some in bench.groups.items():
+        n = len(some)
+        plain = baselines.cosines(bench.encoder, [p.candidate for p in some], [p.item for p in some])
+        variants = sum(bench.judged.variant((p.candidate, p.item), Rule().cosine) for p in some)
+        shares = [f"{100 * float((plain >= cut).mean()):.1f}" for cut in (0.5, 0.8, 0.9)]
+        for size in (10, 13):
+            shared = sum(baselines.shares_ngram(p.candidate, p.item, size) for p in some)
+            shares.append(f"{100 * shared / n:.1f}")
+        said = {1: "same", None: "variant", 0: "other"}[label]
+        star = "" if some[0].ok else " *"
+        cells = [said, f"{source}{star}", kind, f"{n:,}", share(bench.hits(some), n), share(variants, n), *shares]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", "\\* measuring only: not part of what is shipped."])
+
+
+def _alarms_table(bench: Bench) -> str:
+    lines = ["### Matches among pairs that are unrelated by construction, per million, at the default threshold", ""]
+    lines += ["| rows x eval items | pairs | matches | per million (95 %) |", "|---|---|---|---|"]
+    for some in bench.alarms:
+        star = "" if some.ok else " *"
+        lines.append(
+            f"| {some.name}{star} | {some.pairs:,} | {some.at[Rule().cosine]} | {some.per_million(Rule().cosine)} |"
+        )
+    return "\n".join(lines)
+
+
+def _trade_off_table(bench: Bench) -> str:
+    wanted = [key for key in bench.groups if key[1] not in ("verbatim", *pairs.EDITS) or key[1] == "typos"]
+    lines = ["### Other thresholds: share called overlap (%), and matches per million unrelated pairs", ""]
+    lines += [f"| pairs | n | {' | '.join(f'{cut:g}' for cut in CUTS)} |", f"|---|---|{'---|' * len(CUTS)}"]
+    for key in wanted:
+        some = bench.groups[key]
+        cells = [f"{100 * bench.hits(some, cut) / len(some):.1f}" for cut in CUTS]
+        lines.append(
+            f"| {({1: 'same', None: 'variant', 0: 'other'})[key[2]]}: {key[0]} {key[1]} | {len(some):,} | {' | '.join(cells)} |"
+        )
+    for alarms in bench.alarms:
+        cells = [f"{1e6 * alarms.at[cut] / alarms.pairs:.1f}" for cut in CUTS]
+        lines.append(f"| per million: {alarms.name} | {alarms.pairs:,} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _auc_table(bench: Bench) -> str:
+    """Same against other, within a source: the rule's score is containment or cosine, and 0 where facts conflict."""
+    lines = ["### AUC, same against other (500 bootstrap draws)", ""]
+    lines += [
+        "| pairs | same | other | containment or cosine, facts agreeing | plain cosine |",
+        "|---|---|---|---|---|",
+    ]
+    for source, kinds in {
+        "gsm8k": ("rephrase_en",),
+        "humaneval": ("rephrase_python", "translate_java"),
+        "humaneval *": ("codealpaca_nearest",),
+    }.items():
+        name = source.removesuffix(" *")
+        same = [p for p in bench.pairs if p.source == name and p.label == 1 and p.kind in kinds]
+        other = [
+            p
+            for p in bench.pairs
+            if p.source == name and p.label == 0 and (p.kind in kinds or (p.ok and source == name))
+        ]
+        if not same or not other:
+            continue
+        some = same + other
+        labels = np.array([1.0] * len(same) + [0.0] * len(other))
+        plain = baselines.cosines(bench.encoder, [p.candidate for p in some], [p.item for p in some])
+        ours, theirs = (
+            interval(np.column_stack([labels, scores]), auc) for scores in (_scores(bench.encoder, some), plain)
+        )
+        lines.append(f"| {source}: {', '.join(kinds)} | {len(same)} | {len(other)} | {ours} | {theirs} |")
+    return "\n".join(lines)
+
+
+def _scores(model: Encoder, some: Sequence[Pair]) -> np.ndarray:
+    numbers = np.arange(len(some))
+    rows, items = [p.candidate for p in some], [p.item for p in some]
+    meant = overlap._exact_cosines(numbers, numbers, rows, items, model.exact().encode)
+    scores = []
+    for pair, cosine in zip(some, meant, strict=True):
+        worded = ngrams.contained([pair.candidate], [pair.item], size=Rule().ngram, floor=0.0)
+        agree = text.conflict(text.facts(pair.candidate), text.facts(pair.item), Rule().facts) is None
+        scores.append(max([cosine, *(found.share for found in worded)]) if agree else 0.0)
+    return np.array(scores)
+
+
+def share(hits: int, n: int) -> str:
+    """A share in percent with its Wilson interval."""
+    it = wilson(hits, n)
+    return f"{100 * (it.value or 0):.1f} ({100 * (it.low or 0):.1f} to {100 * (it.high or 0):.1f})"
