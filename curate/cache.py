@@ -12,6 +12,7 @@ one line on stderr and every lookup is a miss.
 import os
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b, sha256
 from pathlib import Path
@@ -163,7 +164,7 @@ class Cache:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             self._inode = self.path.stat().st_ino
             db = sqlite3.connect(self.path, timeout=SECONDS_TO_WAIT, isolation_level=None)
-            db.execute("pragma journal_mode = wal")
+            _patiently(db, "pragma journal_mode = wal")
             db.execute("pragma synchronous = normal")  # a killed process loses nothing, a power cut the last chunk
             db.executescript(TABLES)
             db.execute("select kind, key, value, checksum from entries limit 1").fetchone()
@@ -195,6 +196,19 @@ class Cache:
 
     def _say(self, sentence: str) -> None:
         aside(sentence)
+
+
+def _patiently(db: sqlite3.Connection, statement: str) -> None:
+    """SQLite does not wait when two processes turn a new file to WAL at once; so wait here."""
+    deadline = time.monotonic() + SECONDS_TO_WAIT
+    while True:
+        try:
+            db.execute(statement)
+            return
+        except sqlite3.OperationalError as problem:
+            if "locked" not in str(problem) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def remember(

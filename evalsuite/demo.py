@@ -7,7 +7,9 @@ eval file but otherwise as it came, and `002-curated`. Both are trained in the s
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import polars as pl
@@ -53,6 +55,7 @@ class _Stage:
     cache: Cache
     console: Console
     progress: Progress
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
     def raw(self) -> Path:
@@ -68,7 +71,7 @@ class _Stage:
 
     def chapter(self, title: str, command: str) -> None:
         self.console.print()
-        self.console.print(Rule(f"[bold]{title}[/bold]", align="left"))
+        self.console.print(Rule(f"[bold]{next(self.numbers)}. {title}[/bold]", align="left"))
         self.console.print(f"[dim]$ {command}[/dim]\n")
 
     def say(self, text: str) -> None:
@@ -76,7 +79,7 @@ class _Stage:
 
 
 def tell(out: Path, models: Models, cache: Cache, console: Console, progress: Progress) -> None:
-    """The story in nine chapters, ending in the paths of the reports."""
+    """The whole story, ending in the paths of the reports."""
     started = time.monotonic()
     stage = _Stage(out, models, cache, console, progress)
     _audit(stage)
@@ -98,7 +101,7 @@ def tell(out: Path, models: Models, cache: Cache, console: Console, progress: Pr
 
 
 def _audit(stage: _Stage) -> None:
-    stage.chapter("1. Audit: what is in the raw file?", "winnow audit support-raw.jsonl --eval support-eval.jsonl")
+    stage.chapter("Audit: what is in the raw file?", "winnow audit support-raw.jsonl --eval support-eval.jsonl")
     cases = subject.shipped_eval_files()
     found = survey.audit_files([stage.raw], [stage.evals], stage.models, shipped=cases, progress=stage.progress)
     audit_report.report(found).write(stage.out / "audit-raw.html")
@@ -106,7 +109,7 @@ def _audit(stage: _Stage) -> None:
 
 
 def _refusal(stage: _Stage) -> None:
-    stage.chapter("2. Train on it? Refused.", "winnow train support-raw.jsonl --base base-model")
+    stage.chapter("Train on it? Refused.", "winnow train support-raw.jsonl --base base-model")
     try:
         lora.certified(stage.raw)
     except Refused as refusal:
@@ -114,9 +117,7 @@ def _refusal(stage: _Stage) -> None:
 
 
 def _curate(stage: _Stage) -> tuple[Iteration, Iteration]:
-    stage.chapter(
-        "3. Curate twice: as it came but decontaminated, and with every step", "winnow curate … -o 002-curated"
-    )
+    stage.chapter("Curate twice: as it came but decontaminated, and with every step", "winnow curate … -o 002-curated")
     sources = pipeline.Sources([stage.raw], [stage.evals], subject.shipped_eval_files())
     made = []
     for name, recipe in (("001-raw", AS_IT_CAME), ("002-curated", recipes.Recipe())):
@@ -129,7 +130,7 @@ def _curate(stage: _Stage) -> tuple[Iteration, Iteration]:
 
 
 def _why(stage: _Stage, it: Iteration) -> None:
-    stage.chapter("4. Why? Three rows, and what became of them", "winnow why 002-curated ROW")
+    stage.chapter("Why? Three rows, and what became of them", "winnow why 002-curated ROW")
 
     mask = pii.masker(stage.models.find_pii)
     ledger = it.ledger()
@@ -146,7 +147,7 @@ def _clip(lines: list[str]) -> list[str]:
 
 
 def _certify(stage: _Stage, it: Iteration) -> None:
-    stage.chapter("5. The certificate: three claims, recomputed from the files", "winnow verify 002-curated")
+    stage.chapter("The certificate: three claims, recomputed from the files", "winnow verify 002-curated")
     for claim in iteration_report.claims(it.certificate()):
         stage.say(f"  {claim}")
     cases = subject.shipped_eval_files()
@@ -155,15 +156,13 @@ def _certify(stage: _Stage, it: Iteration) -> None:
 
 
 def _train(stage: _Stage, it: Iteration) -> None:
-    stage.chapter(f"6. Train {it.path.name}", f"winnow train {it.path.name} --base base-model")
+    stage.chapter(f"Train {it.path.name}", f"winnow train {it.path.name} --base base-model")
     stage.say(str(lora.train(it, stage.base, OPTIONS, progress=stage.progress, say=stage.say)))
 
 
 def _evaluate(stage: _Stage, it: Iteration | None) -> Evaluation:
     name = it.path.name if it else "the base model"
-    stage.chapter(
-        f"7. Evaluate {name}", f"winnow eval {it.path.name if it else '--model base-model'} --rubric voice.yaml"
-    )
+    stage.chapter(f"Evaluate {name}", f"winnow eval {it.path.name if it else '--model base-model'} --rubric voice.yaml")
     found = runs.evaluate(
         it.path if it else None,
         model=stage.base,
@@ -182,9 +181,7 @@ def _evaluate(stage: _Stage, it: Iteration | None) -> Evaluation:
 
 
 def _diff(stage: _Stage, raw: Iteration, curated: Iteration, base: Evaluation) -> None:
-    stage.chapter(
-        "8. Diff: which iteration is better, and is it certain?", "winnow diff 001-raw 002-curated -o diff.html"
-    )
+    stage.chapter("Diff: which iteration is better, and is it certain?", "winnow diff 001-raw 002-curated -o diff.html")
     rows, model = difference.of(raw.path, curated.path, stage.models, stage.progress)
     compare_report.report(rows, model, pii.masker(stage.models.find_pii)).write(stage.out / "diff.html")
     stage.say(f"data: {rows}")
