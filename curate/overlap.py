@@ -93,7 +93,7 @@ class Check:
     """What the comparison found.
 
     matches   one line per matching (training turn, eval turn), template variants included: row_id, turn, eval_file,
-              case_id, case_turn, class, containment, cosine, differs
+              case_id, case_turn, class, containment, cosine, differs, threshold
     nearest   one line per eval item: eval_file, case_id, case_turn, row_id, turn, cosine
     histogram counts of the cosines of all pairs of windows, in `neighbours.BINS` bins from -1 to 1
     """
@@ -152,7 +152,12 @@ def check(
         turns.texts, ideal.texts, size=rule.ngram, floor=rule.answer_containment, min_words=rule.answer_min_words
     )
     meant = _alike(search, train, items, turns, asked, exact_encode, rule)
-    matches = pl.concat([_matches(turns, asked, worded, meant, rule), _matches(turns, ideal, answered, {}, rule)])
+    matches = pl.concat(
+        [
+            _matches(turns, asked, worded, meant, rule, rule.containment),
+            _matches(turns, ideal, answered, {}, rule, rule.answer_containment),
+        ]
+    )
     return Check(
         outcome=outcome.split(chats, "overlap", _removals(chats, turns, train, matches, rule)),
         matches=matches,
@@ -239,6 +244,7 @@ def _matches(
     worded: Sequence[ngrams.Contained],
     meant: dict[tuple[int, int], float],
     rule: Rule,
+    floor: float,
 ) -> pl.DataFrame:
     shares = {(found.whole, found.part): found.share for found in worded}
     pairs = sorted(shares.keys() | meant.keys())
@@ -248,6 +254,8 @@ def _matches(
         classes.append(name)
         differences.append(differs)
     whose = turns.frame[[turn for turn, _ in pairs]].select("row_id", "turn")
+    asks = turns.frame["role"].gather([turn for turn, _ in pairs]) == "user"
+    bars = [rule.cosine if user else rule.cosine_other_turns for user in asks]
     case = items.frame[[item for _, item in pairs]].select("eval_file", case_id="row_id", case_turn="turn")
     found = pl.DataFrame(
         {
@@ -255,8 +263,15 @@ def _matches(
             "containment": [shares.get(pair) for pair in pairs],
             "cosine": [meant.get(pair) for pair in pairs],
             "differs": differences,
+            "threshold": [floor if pair in shares else bar for pair, bar in zip(pairs, bars, strict=True)],
         },
-        schema={"class": pl.String, "containment": pl.Float64, "cosine": pl.Float64, "differs": pl.String},
+        schema={
+            "class": pl.String,
+            "containment": pl.Float64,
+            "cosine": pl.Float64,
+            "differs": pl.String,
+            "threshold": pl.Float64,
+        },
     )
     return pl.concat([whose, case, found], how="horizontal")
 
@@ -301,7 +316,7 @@ def _removals(
         reasons[match["row_id"]] = Reason(
             rule=match["class"],
             score=match["cosine"] if by_meaning else match["containment"],
-            threshold=rule.cosine if by_meaning else rule.containment,
+            threshold=match["threshold"],
             twin=match["case_id"],
             evidence=evidence,
         )

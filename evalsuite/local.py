@@ -88,7 +88,7 @@ def _tokenizer(folder: Path, name: str, template: Path | None) -> Any:
 def _model(folder: Path, name: str, trained: Adapter | None, dtype: str, device: str) -> Any:
     import torch
 
-    with bases.enough_memory(f"a smaller base than {name}, or --dtype bfloat16"):
+    with bases.enough_memory(f"a smaller base than {name}, or a machine with more memory"):
         model = bases.load(folder, name, device).to(getattr(torch, dtype))
         return (_with_adapter(model, trained) if trained else model).to(device).eval()
 

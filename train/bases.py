@@ -160,7 +160,7 @@ def with_adapter(model: Any, base: str | Path, options: Options) -> Any:
     except ValueError as error:
         what = f"no adapter fits this model: {str(error).splitlines()[0][:160]}"
         asked = options.target_modules != "all-linear"
-        raise BadInput(what, where=str(base), hint="--target-modules all-linear" if asked else None) from None
+        raise BadInput(what, where=str(base), hint="target_modules='all-linear'" if asked else None) from None
 
 
 def recompute_activations(model: Any) -> None:
