@@ -79,6 +79,24 @@ Out = Annotated[Path, typer.Option("-o", "--out", help="Folder of the new iterat
 ReportPath = Annotated[Path | None, typer.Option("-o", "--out", help="Write the report here: .html, .md or .json.")]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from curate import certificate
+
+        print(f"winnow {certificate.tool_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def front_door(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    # The options of `winnow` itself; the text of its help stands with the app.
+    pass
+
+
 @app.command(epilog="Example: winnow audit chats.jsonl --eval eval.jsonl -o audit.html")
 def audit(
     data: Data,

@@ -39,8 +39,9 @@ def shipped_name(path: Path) -> str:
 
 
 def _each(paths: Sequence[Path]) -> list[EvalFile]:
-    found = []
-    for path in paths:
+    found: list[EvalFile] = []
+    # A file that was named twice is one file.
+    for path in dict(zip((path.resolve() for path in paths), paths, strict=True)).values():
         read = files.read_eval([path])
         of = [pl.col("source").str.starts_with(f"{each.path}:") for each in read.inputs]
         found += [
