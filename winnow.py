@@ -7,12 +7,10 @@ Each command is a thin shell: it reads flags, calls one function and prints what
 an exit code; `WINNOW_DEBUG=1` shows tracebacks to those who mend Winnow itself.
 """
 
-import errno
-import io
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
@@ -20,9 +18,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from typer.exceptions import TyperException
 
-from curate.errors import BadInput, Refused, Surroundings, WinnowError
+from curate import exits
+from curate.errors import BadInput, Refused
 from curate.progress import HIDDEN, Progress, aside
 from train.options import Options
 
@@ -372,63 +370,8 @@ def main() -> None:
     """The console script: run a command, turn every failure into a sentence and an exit code."""
     # Threads that wait for work must sleep: on a busy machine spinning ones cost a small model most of its time.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a file name or a terminal may hold what the encoding does not
-            stream.reconfigure(errors="backslashreplace")
-    sys.exit(_guarded(lambda: app(standalone_mode=False)))
-
-
-def _guarded(command: Callable[[], Any]) -> int:
-    try:
-        code = command()
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except typer.Exit as done:
-        return done.exit_code
-    except TyperException as error:
-        # Usage errors know how to show themselves, with the command's usage line; typer keeps their class private.
-        show = getattr(error, "show", None)
-        if show is None:
-            aside(f"winnow: {error}")
-        else:
-            show()
-        return 2
-    except (KeyboardInterrupt, typer.Abort):
-        aside("\ninterrupted; run the same command again and it takes up where it stopped")
-        return 130
-    except (BrokenPipeError, SystemExit):  # rich turns the first into the second
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (WinnowError, MemoryError, OSError) as error:
-        if os.environ.get("WINNOW_DEBUG"):
-            raise
-        return _sentence(error)
-    except Exception as error:
-        if os.environ.get("WINNOW_DEBUG"):
-            raise
-        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        aside(f"winnow: this is a defect of Winnow, please report it ({what})")
-        aside("  try: WINNOW_DEBUG=1 before the same command, to see where")
-        return 4
-
-
-def _sentence(error: Exception) -> int:
-    from curate import save
-
-    match error:
-        case WinnowError():
-            failure: WinnowError = error
-        case MemoryError():
-            failure = Surroundings("out of memory", hint="fewer rows at a time, or a machine with more memory")
-        case OSError(errno=errno.ENOENT):
-            failure = BadInput("there is no such file or folder", where=str(error.filename))
-        case OSError():
-            failure = Surroundings(save.said(error), where=str(error.filename) if error.filename else None)
-        case _:
-            raise error
-    aside(f"winnow: {failure}")
-    return failure.exit_code
+    exits.steady_streams()
+    sys.exit(exits.guarded(lambda: app(standalone_mode=False)))
 
 
 if __name__ == "__main__":

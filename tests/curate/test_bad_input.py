@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import winnow
-from curate import certificate, files, iteration, pipeline, recipe, verification
+from curate import certificate, exits, files, iteration, pipeline, recipe, verification
 from curate.errors import BadInput, Refused, Surroundings
 from curate.progress import HIDDEN, aside
 from curate.report import form_of
@@ -254,7 +253,7 @@ def test_every_failure_is_a_sentence_and_a_code(raised: BaseException, code: int
         raise raised
 
     monkeypatch.delenv("WINNOW_DEBUG", raising=False)
-    assert winnow._guarded(fail) == code
+    assert exits.guarded(fail) == code
     assert "Traceback" not in capsys.readouterr().err
 
 
