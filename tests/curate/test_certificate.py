@@ -327,11 +327,12 @@ def test_no_in_json(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], toy_encoder: Any
 ) -> None:
     import winnow
+    from curate import exits
 
     monkeypatch.setattr("curate.encoder.load", lambda *_, **__: toy_encoder)
     monkeypatch.setattr(winnow, "_shipped", list)
     words = [str(place / "train.jsonl"), *(w for path in _evals(place) for w in ("--eval", str(path)))]
-    command = lambda *more: winnow._guarded(lambda: winnow.app(["verify", *words, *more], standalone_mode=False))  # noqa: E731
+    command = lambda *more: exits.guarded(lambda: winnow.app(["verify", *words, *more], standalone_mode=False))  # noqa: E731
     assert command() == 0
     assert str(place / "train.jsonl") in capsys.readouterr().out, "a long path is not broken into lines"
     assert command("--json") == 0
