@@ -199,7 +199,8 @@ def _predicate(
             },
             "no_semantic_overlap": {
                 "holds": True,
-                "how": "every window of every training turn against every window of every eval item, none skipped",
+                "how": "every window of every training turn against every window of every eval item"
+                + (f" but {found.set_aside:,} short follow-ups" if found.set_aside else ", none skipped"),
                 "encoder": encoder_facts(encoder),
                 "rule": asdict(rule)
                 | {"facts": list(rule.facts), "tolerance": overlap.TOLERANCE, "fingerprint": rule.fingerprint()},

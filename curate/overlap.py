@@ -114,7 +114,8 @@ class Check:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{name} {n:,}" for name, n in self.counts().items())
-        return f"{self.pairs_compared:,} pairs of windows compared; rows by class: {counts}"
+        aside = f"; {self.set_aside:,} short follow-ups of eval cases set aside" if self.set_aside else ""
+        return f"{self.pairs_compared:,} pairs of windows compared{aside}; rows by class: {counts}"
 
 
 @dataclass(frozen=True)
