@@ -73,6 +73,13 @@ EncoderFlag = Annotated[
     str | None,
     typer.Option("--encoder", help="A sentence-transformers model by name or folder.", show_default="all-MiniLM-L6-v2"),
 ]
+Uncalibrated = Annotated[
+    bool, typer.Option("--allow-uncalibrated", help="Certify with an encoder of which nobody measured what it misses.")
+]
+Trust = Annotated[
+    list[Path] | None,
+    typer.Option("--trust", help="Public key that must have signed the certificate; may be given several times."),
+]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder of the new iteration, e.g. iterations/001.")]
 ReportPath = Annotated[Path | None, typer.Option("-o", "--out", help="Write the report here: .html, .md or .json.")]
 
@@ -114,6 +121,44 @@ def audit(
     _tell(audit_report.report(found), out, as_json)
 
 
+@app.command(epilog="Example: winnow split chats.jsonl -o parts --cases 200")
+def split(
+    data: Data,
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for train.jsonl, eval.jsonl and split.json.")],
+    cases: Annotated[int | None, typer.Option("--cases", help="Hold out so many rows.")] = None,
+    effect: Annotated[
+        float | None,
+        typer.Option("--effect", help="Or: enough to detect this change of a share.", show_default="0.1"),
+    ] = None,
+    power: Annotated[float, typer.Option(help="Probability of detecting it.")] = 0.8,
+    alpha: Annotated[float, typer.Option(help="Two-sided error level.")] = 0.05,
+    rate: Annotated[float, typer.Option(help="The share before the change.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="Another seed draws other groups.")] = 0,
+    allow_variants: Annotated[
+        bool, typer.Option("--allow-variants", help="The same question with other facts may stand on both sides.")
+    ] = False,
+    encoder: EncoderFlag = None,
+    format: FormatFlag = Format.auto,
+    as_json: AsJson = False,
+) -> None:
+    """Hold out an eval part that has no overlap with the rest, spread over topics, of the size an effect needs."""
+    from curate import encoder as encoders
+    from curate import split as splits
+    from curate.splitting.effect import Effect
+
+    if cases is not None and effect is not None:
+        raise BadInput("--cases and --effect are two ways to name the size", hint="one of the two")
+    wish = splits.Wish(cases, Effect(0.1 if effect is None else effect, power, alpha, rate))
+    with _progress() as progress:
+        model = encoders.load(encoder, cache=_cache(), progress=progress)
+        done = splits.split_files(
+            data, out, model, wish, allow_variants=allow_variants, seed=seed, format=format.value, progress=progress
+        )
+    for note in done.made_of["notes"]:
+        aside(note)
+    _say(done, done.to_dict(), as_json)
+
+
 @app.command(epilog="Example: winnow curate chats.jsonl --eval eval.jsonl -o iterations/001")
 def curate(
     data: Data,
@@ -123,6 +168,7 @@ def curate(
     format: FormatFlag = Format.auto,
     on_error: OnErrorFlag = OnError.quarantine,
     encoder: EncoderFlag = None,
+    allow_uncalibrated: Uncalibrated = False,
     as_json: AsJson = False,
 ) -> None:
     """Turn raw rows into a certified training file. Every removal has its reason and can be undone."""
@@ -132,6 +178,8 @@ def curate(
     asked = recipes.read(recipe)
     if encoder is not None:
         asked = asked.model_copy(update={"encoder": encoder})
+    if allow_uncalibrated:
+        asked = asked.model_copy(update={"overlap": asked.overlap.model_copy(update={"allow_uncalibrated": True})})
     sources = pipeline.Sources(data, eval or [], _shipped(), format.value, on_error.value)
     with _progress() as progress:
         done = pipeline.curate(sources, out, asked, lambda _: _models(asked.encoder, progress, asked), progress)
@@ -148,6 +196,7 @@ def verify(
     certificate: Annotated[
         Path | None, typer.Option(help="The certificate, when it does not lie beside the file.")
     ] = None,
+    trust: Trust = None,
     encoder: EncoderFlag = None,
     as_json: AsJson = False,
 ) -> None:
@@ -161,7 +210,10 @@ def verify(
             return encoders.load(encoder, precision=precision, cache=_cache(), progress=progress)  # type: ignore[arg-type]
 
         try:
-            verdict = verification.verify(target, eval or [], certificate, load, _shipped(), progress)
+            verdict = verification.verify(
+                target, eval or [], certificate, load, _shipped(), progress,
+                trusted=_trusted(trust), make_judge=_judge_of(target),
+            )  # fmt: skip
         except Refused as no:
             if as_json:
                 print(json.dumps({"holds": False, "why": str(no)}, indent=1, ensure_ascii=False))
@@ -169,17 +221,55 @@ def verify(
     _say(verdict, verdict.to_dict(), as_json)
 
 
+@app.command(epilog="Example: winnow certify train.jsonl --eval eval.jsonl --key winnow.pem")
+def certify(
+    target: Annotated[Path, typer.Argument(help="A training file in messages form, or an iteration.")],
+    eval: Eval = None,
+    key: Annotated[Path | None, typer.Option("--key", help="Sign with this private key (PEM, Ed25519).")] = None,
+    new_key: Annotated[Path | None, typer.Option("--new-key", help="Make a key pair here and sign with it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Where the certificate goes.", show_default="beside the file")
+    ] = None,
+    encoder: EncoderFlag = None,
+    allow_uncalibrated: Uncalibrated = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check rows that are there already and write their certificate; with a key it is signed. Exit 1: they overlap."""
+    from curate import certify as certifying
+    from curate import encoder as encoders
+    from curate import signature
+
+    if key and new_key:
+        raise BadInput("--key and --new-key are two ways to name the key", hint="one of the two")
+    signer = signature.new_key(new_key) if new_key else signature.private_key(key) if key else None
+    with _progress() as progress:
+
+        def load(precision: str) -> Any:
+            return encoders.load(encoder, precision=precision, cache=_cache(), progress=progress)  # type: ignore[arg-type]
+
+        done = certifying.certify(
+            target, eval or [], load, _shipped(), progress,
+            key=signer, out=out, allow_uncalibrated=allow_uncalibrated, make_judge=_judge_of(target),
+        )  # fmt: skip
+    _say(done, done.to_dict(), as_json)
+
+
 @app.command(epilog="Example: winnow why iterations/001 r0042")
 def why(
     iteration: Annotated[Path, typer.Argument(help="The iteration.")],
     row_id: Annotated[str, typer.Argument(help="The row's id, as in the ledger or the training file.")],
+    out: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell why a row was removed or edited, with its twin. Personal data is masked."""
     from curate import explain, pii
     from curate import iteration as iterations
 
+    _check_report(out, [])
     story = explain.why(iterations.open(iteration), row_id, pii.masker(pii.load(cache=_cache())))
+    if out is not None:
+        story.report().write(out)
+        aside(f"report: {out}")
     _say(story, story.to_dict(), as_json)
 
 
@@ -204,6 +294,44 @@ def restore(
     _say(done, done.to_dict(), as_json)
 
 
+@app.command(epilog="Example: winnow calibrate pairs.jsonl -o calibration.html")
+def calibrate(
+    pairs: Annotated[Path, typer.Argument(help="Labelled pairs: text_a, text_b, label; JSONL, also .gz and .zst.")],
+    encoder: EncoderFlag = None,
+    out: ReportPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure on labelled pairs what the overlap rule finds and misses; certificates then state it."""
+    from curate import calibrate_report, calibrations
+    from curate import encoder as encoders
+
+    _check_report(out, [pairs])
+    with _progress() as progress:
+        model = encoders.load(encoder, cache=_cache(), progress=progress)
+        found = calibrations.run(pairs, model, date=calibrations.today(), progress=progress)
+    _tell(calibrate_report.report(found), out, as_json)
+    aside(f"kept: {calibrations.place(found.about.encoder, found.about.rule)}")
+
+
+@app.command(epilog="Example: winnow label pairs.jsonl --of iterations/001")
+def label(
+    file: Annotated[Path, typer.Argument(help="Pairs as JSON Lines; answers are written into it.")],
+    of: Annotated[
+        Path | None, typer.Option("--of", help="First fill FILE with the borderline pairs of this iteration.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show pairs side by side and ask whether they say the same; stops and resumes at any pair."""
+    from curate import label as labelling
+    from curate.calibration import borderline
+
+    if of is not None:
+        with _progress() as progress:
+            aside(str(borderline.of_iteration(of, file, _models(None, progress), _shipped(), progress)))
+    done = labelling.label(file, console=Console(stderr=as_json))
+    _say(done, done.to_dict(), as_json)
+
+
 @app.command(epilog="Example: winnow train iterations/001 --base my-model --epochs 2")
 def train(
     iteration: Annotated[Path, typer.Argument(help="A curated iteration, with its certificate.")],
@@ -224,6 +352,7 @@ def train(
     gradient_checkpointing: Annotated[bool, typer.Option(help="Less memory, more time.")] = False,
     chat_template: Annotated[Path | None, typer.Option(help="A Jinja file, for a base without a template.")] = None,
     price_per_hour: Annotated[float | None, typer.Option(help="For the cost sheet; any currency.")] = None,
+    trust: Trust = None,
     as_json: AsJson = False,
 ) -> None:
     """Tune a LoRA adapter on certified rows, and account for tokens, time and memory. Other rows are refused."""
@@ -238,9 +367,9 @@ def train(
         it = lora.certified(iteration)
         done: Any
         if dry_run:
-            done = lora.dry_run(it, base, options, progress=progress)
+            done = lora.dry_run(it, base, options, trusted=_trusted(trust), progress=progress)
         else:
-            done = lora.train(it, base, options, progress=progress, say=aside)
+            done = lora.train(it, base, options, trusted=_trusted(trust), progress=progress, say=aside)
     _say(done, done.to_dict(), as_json)
 
 
@@ -319,6 +448,21 @@ def _cache() -> Any:
     from curate import cache
 
     return cache.open()
+
+
+def _trusted(keys: Sequence[Path] | None) -> list[Any]:
+    from curate import signature
+
+    return [signature.public_key(path) for path in keys or []]
+
+
+def _judge_of(target: Path) -> Any:
+    """Who judged when an iteration was curated; a file by itself knows of nobody but the pair rule."""
+    from curate import iteration, overlap_judge, recipe
+
+    if not target.is_dir():
+        return None
+    return overlap_judge.remade_judge(recipe.of(iteration.open(target).manifest["recipe"]))
 
 
 def _shipped() -> list[Path]:

@@ -26,7 +26,7 @@ def report(found: Audit) -> Report:
         Fact("turns", sum(found.roles.values()), ", ".join(f"{role} {n:,}" for role, n in found.roles.items())),
         Fact("words per answer, median", _median(found), str(lengths.summary(found.measures["answer_words"]))),
         Fact("rows with personal data", _count(found, "personal data"), "kinds below"),
-        Fact("rows that overlap with eval files", _count(found, "copy", "near copy", "paraphrase"), _against(found)),
+        Fact("rows that overlap with eval files", _count(found, *problems.OVERLAPS), _against(found)),
     )
     sections = (
         _top(found),
@@ -170,7 +170,7 @@ def _overlap(found: Audit) -> Section | None:
     lines = tuple(by_file.sort("eval_file", "class").iter_rows())
     columns = (Column("eval file", "code"), Column("class"), Column("rows", "number"))
     blocks: list[Block] = [Table(columns, lines)] if lines else []
-    for rule in ("copy", "near copy", "paraphrase"):
+    for rule in problems.OVERLAPS:
         for row, details in _first_two(found, rule):
             case = str(details["twin"])
             note = f"{rule}, score {details['score']}"

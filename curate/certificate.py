@@ -2,145 +2,51 @@
 
     statement = issue(Path("train.jsonl"), overlap.read_eval_files([Path("eval.jsonl")]), encoder.load())
     check_bytes(Path("train.jsonl"), statement)      # `curate.verification` recomputes every claim
+    write(Path("certificate.json"), statement, key)  # with a key, in a signed envelope
 
 It keeps three claims apart: no copy (any machine can re-derive it), no overlap in meaning under a stated rule, and what
 that rule misses (measured recall by class, or 'not measured'). It is an in-toto Statement (v1) whose subject is the
-training file's SHA-256. Unsigned, it protects against accident, not against forgery.
+training file's SHA-256, bare or in a signed envelope (`curate.signature`).
+
+Unsigned, it protects against accident: rows, eval files or a rule that are not those it was issued for. It does not protect
+against forgery, for anybody can write one. Signed, it does, where whoever reads it names the public key to trust. Without
+such a key a signature says nothing, and the sentences here say so.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
+from curate import calibrations, files, overlap, pairs, signature
 from curate import chats as chat
-from curate import files, overlap, shipped
+from curate.certifying.certificate_form import (
+    CERTIFY,
+    CURATE,
+    PREDICATE_TYPE,
+    STATEMENT_TYPE,
+    TOOL,
+    Nearest,
+    check_form,
+)
+from curate.certifying.reread import read_rows
 from curate.detectors import encoder_facts
 from curate.encoder import Encoder
 from curate.errors import BadInput, Refused
-from curate.overlap import EvalFile, Rule
+from curate.evalset import EvalFile
+from curate.overlap_rule import TOLERANCE, VARIANT, Rule
+from curate.pairs import Judge
 from curate.progress import Progress, silent
+from curate.signature import UNSIGNED, PrivateKey, PublicKey, Standing
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-TOOL = "winnow-tune"
-PREDICATE_TYPE = "urn:winnow:no-overlap:v1"
-CLASSES_TO_MEASURE = ("copy", "near copy", "paraphrase", "translation", "template variant")
+__all__ = ["CERTIFY", "CLASSES_TO_MEASURE", "CURATE", "PREDICATE_TYPE", "STATEMENT_TYPE", "TOOL", "Figures", "Statement", "check_bytes", "check_form", "issue", "measured", "opened", "read", "rule_facts", "state", "tool_version", "write"]  # fmt: skip
 
-CURATE = "winnow curate DATA --eval FILE -o NEW_ITERATION"
+CLASSES_TO_MEASURE = calibrations.CLASSES
+NEAREST = tuple(Nearest.model_fields)
 
 Statement = dict[str, Any]
-
-
-class _Form(BaseModel):
-    """A part of a certificate: these keys and no others, each of its type."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class _Digest(_Form):
-    sha256: str
-
-
-class _Subject(_Form):
-    name: str
-    digest: _Digest
-
-
-class _EvalFile(_Subject):
-    cases: int
-
-
-class _Tool(_Form):
-    name: str
-    version: str
-
-
-class _Training(_Form):
-    rows: int
-    turns: int
-    fingerprint: str
-
-
-class _NoCopy(_Form):
-    holds: bool
-    how: str
-    proof: str
-    template_variants_kept: int
-
-
-class _Encoder(_Form):
-    name: str
-    precision: Literal["bf16", "fp32"]
-    dimensions: int
-    max_tokens: int
-    fingerprint: str
-
-
-class _Rule(_Form):
-    cosine: float
-    cosine_other_turns: float
-    containment: float
-    ngram: int
-    answer_min_words: int
-    answer_containment: float
-    facts: list[str]
-    remove_template_variants: bool
-    tolerance: float
-    fingerprint: str
-
-
-class _Nearest(_Form):
-    eval_file: str
-    case_id: str
-    case_turn: int
-    row_id: str
-    turn: int
-    cosine: float
-
-
-class _NoSemanticOverlap(_Form):
-    holds: bool
-    how: str
-    encoder: _Encoder
-    rule: _Rule
-    pairs_compared: int
-    highest_cosine: float | None
-    nearest: list[_Nearest]
-
-
-class _Misses(_Form):
-    classes: dict[str, dict[str, float | str]]
-    false_alarms: dict[str, float | str] | None
-    not_measured: list[str]
-    date: str = ""
-    data: str = ""
-
-
-class _Claims(_Form):
-    no_copy: _NoCopy
-    no_semantic_overlap: _NoSemanticOverlap
-    what_the_rule_misses: _Misses
-
-
-class _Predicate(_Form):
-    tool: _Tool
-    training: _Training
-    eval_files: list[_EvalFile]
-    outside: list[str]
-    claims: _Claims
-    signed: bool
-
-
-class _Statement(_Form):
-    type: str = Field(alias="_type")
-    subject: list[_Subject] = Field(min_length=1)
-    predicateType: str
-    predicate: _Predicate
 
 
 def issue(
@@ -148,129 +54,191 @@ def issue(
     eval_files: Sequence[EvalFile],
     encoder: Encoder,
     *,
-    rule: Rule = Rule(),
+    rule: Rule | None = None,
+    judge: Judge | None = None,
+    second_opinions: Sequence[str] = (),
     outside: Sequence[str] = (),
+    allow_uncalibrated: bool = False,
     progress: Progress = silent,
 ) -> Statement:
-    """Read the training file from disk, compare it with the eval files, and state the result.
+    """Read the training file from disk, compare it with the eval files, and state the result, unsigned.
 
-    Raises Refused when a row overlaps: a certificate is never issued for a file that does not deserve one.
-    `outside` names probes that are drawn from the training rows on purpose and stand outside the check.
+    Raises Refused when a row overlaps, for a certificate is never issued for a file that does not deserve one, and when
+    nobody measured what this encoder misses, unless `allow_uncalibrated`: then the certificate says 'not measured'. `second_opinions` names whom `judge` asks besides the pair rule. `outside` names probes that are drawn from
+    the training rows on purpose and stand outside the check.
     """
-    chats = files.read([train_file], format="messages", on_error="stop").chats
-    found = overlap.check(chats, eval_files, encoder.encode, encoder.exact().encode, rule=rule, progress=progress)
+    rule = rule or calibrations.rule_for(encoder)
+    if not allow_uncalibrated:
+        check_calibrated(encoder)
+    misses = measured(encoder, rule)
+    read = files.read([train_file], format="messages", on_error="stop")
+    # By the verifier's own reader: what it cannot read is not certified.
+    if len(read_rows(train_file)) != read.chats.height:
+        raise Refused("two readers see different rows in it; this is a defect of Winnow", where=str(train_file))
+    judge = judge or pairs.judge_with(encoder, rule.weights())
+    found = overlap.check(read.chats, eval_files, encoder.encode, judge, rule=rule, progress=progress)
     if found.outcome.removed.height:
-        row = found.outcome.ledger.row(0, named=True)
-        raise Refused(
-            f"{found.outcome.removed.height} rows overlap with the eval files; "
-            f"row {row['row_id']} is a {row['rule']} of eval case {row['twin']}",
-            where=str(train_file),
-        )
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": [{"name": train_file.name, "digest": {"sha256": files.sha256(train_file)}}],
-        "predicateType": PREDICATE_TYPE,
-        "predicate": _predicate(chats, eval_files, encoder, rule, found, outside),
-    }
+        raise Refused(_why_not(found), where=str(train_file))
+    if files.sha256(train_file) != read.inputs[0].sha256:
+        raise Refused("was changed while it was compared", where=str(train_file))
+    figures = Figures(
+        rows=read.chats.height,
+        fingerprint=chat.dataset_fingerprint(read.chats),
+        turns=found.turns,
+        pairs_compared=found.pairs_compared,
+        set_aside=found.set_aside,
+        rows_by_class=found.counts(),
+        nearest=found.nearest.select(NEAREST).to_dicts(),
+    )
+    subject = (train_file.name, read.inputs[0].sha256)
+    return state(subject, eval_files, encoder, rule, figures, misses, second_opinions=second_opinions, outside=outside)
 
 
-def _predicate(
-    chats: pl.DataFrame,
+def _why_not(found: overlap.Check) -> str:
+    removed, row = found.outcome.removed.height, found.outcome.ledger.row(0, named=True)
+    first = f"row {row['row_id']} is {row['rule']}"
+    if row["twin"] is None:
+        return f"{removed:,} {'row' if removed == 1 else 'rows'} cannot be certified: {first}"
+    overlap_ = "1 row overlaps" if removed == 1 else f"{removed:,} rows overlap"
+    return f"{overlap_} with the eval files; {first.replace(' is ', ' is a ')} of eval case {row['twin']}"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a comparison found that a certificate states: by `overlap.check` to issue it, by `recheck` to verify it."""
+
+    rows: int
+    fingerprint: str
+    turns: int
+    pairs_compared: int
+    set_aside: int
+    rows_by_class: Mapping[str, int]
+    nearest: Sequence[Mapping[str, Any]]
+
+
+def state(
+    subject: tuple[str, str],
     eval_files: Sequence[EvalFile],
     encoder: Encoder,
     rule: Rule,
-    found: overlap.Check,
-    outside: Sequence[str],
-) -> dict[str, Any]:
-    scores = found.nearest["cosine"]
+    figures: Figures,
+    misses: Mapping[str, Any],
+    *,
+    second_opinions: Sequence[str] = (),
+    outside: Sequence[str] = (),
+    signed: bool = False,
+) -> Statement:
+    """The figures in the form of a certificate; `subject` is the training file's name and SHA-256. Decides nothing."""
     return {
-        "tool": {"name": TOOL, "version": tool_version()},
-        "training": {"rows": chats.height, "turns": found.turns, "fingerprint": chat.dataset_fingerprint(chats)},
-        "eval_files": [
-            {"name": file.name, "digest": {"sha256": file.sha256}, "cases": file.cases.height} for file in eval_files
-        ],
-        "outside": list(outside),
-        "claims": {
-            "no_copy": {
-                "holds": True,
-                "how": "equal normal forms, and word n-gram containment between texts whose facts agree",
-                "proof": "any machine re-derives it from the files",
-                "template_variants_kept": found.counts()[overlap.VARIANT],
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": subject[0], "digest": {"sha256": subject[1]}}],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "tool": {"name": TOOL, "version": tool_version()},
+            "training": {"rows": figures.rows, "turns": figures.turns, "fingerprint": figures.fingerprint},
+            "eval_files": [
+                {"name": file.name, "digest": {"sha256": file.sha256}, "cases": file.cases.height}
+                for file in eval_files
+            ],
+            "outside": list(outside),
+            "claims": {
+                "no_copy": {
+                    "holds": True,
+                    "how": "equal normal forms, and word n-gram containment between texts whose facts agree",
+                    "proof": "any machine re-derives it from the files",
+                    "template_variants_kept": figures.rows_by_class[VARIANT],
+                },
+                "no_semantic_overlap": {
+                    "holds": True,
+                    "how": "every window of every training text against every window of every eval item",
+                    "encoder": encoder_facts(encoder),
+                    "rule": rule_facts(rule),
+                    "second_opinions": list(second_opinions),
+                    "pairs_compared": figures.pairs_compared,
+                    "follow_ups_set_aside": figures.set_aside,
+                    "rows_by_class": dict(figures.rows_by_class),
+                    "highest_cosine": max((line["cosine"] for line in figures.nearest), default=None),
+                    "highest_probability": max((line["probability"] for line in figures.nearest), default=None),
+                    "nearest": [dict(line) for line in figures.nearest],
+                },
+                "what_the_rule_misses": dict(misses),
             },
-            "no_semantic_overlap": {
-                "holds": True,
-                "how": "every window of every training turn against every window of every eval item"
-                + (f" but {found.set_aside:,} short follow-ups" if found.set_aside else ", none skipped"),
-                "encoder": encoder_facts(encoder),
-                "rule": asdict(rule)
-                | {"facts": list(rule.facts), "tolerance": overlap.TOLERANCE, "fingerprint": rule.fingerprint()},
-                "pairs_compared": found.pairs_compared,
-                "highest_cosine": scores.max(),
-                "nearest": found.nearest.to_dicts(),
-            },
-            "what_the_rule_misses": measured_recall(encoder.fingerprint, rule.fingerprint()),
+            "signed": signed,
         },
-        "signed": False,
     }
 
 
-def measured_recall(encoder: str, rule: str) -> dict[str, Any]:
-    """The figures measured for this encoder and this rule by benchmarks/overlap, or 'not measured' for each class."""
-    table = json.loads(shipped.model("overlap_recall.json").read_text(encoding="utf-8"))
-    for entry in table:
-        if entry["encoder"] == encoder and entry["rule"] == rule:
-            unmeasured = [name for name in CLASSES_TO_MEASURE if name not in entry["classes"]]
-            return {key: entry[key] for key in ("classes", "false_alarms", "date", "data")} | {
-                "not_measured": unmeasured
-            }
-    return {"classes": {}, "false_alarms": None, "not_measured": list(CLASSES_TO_MEASURE)}
+def rule_facts(rule: Rule) -> dict[str, Any]:
+    """The overlap rule, as certificates name it."""
+    cosine_map = None if rule.cosine_map is None else list(rule.cosine_map)
+    parameters = asdict(rule) | {"classes": list(rule.classes), "cosine_map": cosine_map}
+    return parameters | {"tolerance": TOLERANCE, "fingerprint": rule.fingerprint()}
 
 
-def read(path: Path) -> Statement:
-    """A certificate from disk. BadInput where it is none or not a whole one, Refused where it states what is not checked."""
-    try:
-        statement = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
-    except FileNotFoundError:
-        raise BadInput("there is no certificate here", where=str(path), hint=CURATE) from None
-    except OSError as error:
-        raise BadInput(f"the certificate cannot be read: {files.said(error)}", where=str(path)) from None
-    except (ValueError, RecursionError):
-        statement = None
-    check_form(statement, where=str(path))
-    return dict(statement)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; ValueError for a key that stands in it twice, because of the two only one would be seen."""
-    if len(found := dict(pairs)) < len(pairs):
-        raise ValueError
-    return found
-
-
-def check_form(statement: Any, *, where: str | None = None) -> None:
-    """BadInput unless every part of a certificate is there in its form; Refused if it states more than is ever checked."""
-    kind = (statement.get("_type"), statement.get("predicateType")) if isinstance(statement, dict) else None
-    if kind != (STATEMENT_TYPE, PREDICATE_TYPE):
-        raise BadInput("this is not a Winnow certificate", where=where, hint=CURATE)
-    try:
-        _Statement.model_validate(statement)
-    except ValidationError as error:
-        found = {problem["type"]: ".".join(str(part)[:60] for part in problem["loc"]) for problem in error.errors()}
-        more = found.pop("extra_forbidden", None)
-        for problem, place in found.items():
-            what = "is missing" if problem == "missing" else "is not in its form"
-            raise BadInput(
-                f"this is not a whole Winnow certificate: {place} {what}", where=where, hint=CURATE
-            ) from None
-        raise Refused(f"the certificate states '{more}', which Winnow does not check", where=where) from None
-    if len(statement["subject"]) != 1:
-        raise Refused("the certificate speaks of several files, and Winnow checks one", where=where)
-    if statement["predicate"]["tool"]["name"] != TOOL:
-        raise Refused("the certificate was made by another tool, which Winnow cannot speak for", where=where)
-    if statement["predicate"]["signed"]:
+def check_calibrated(encoder: Encoder) -> None:
+    """Refused for an encoder of which nobody measured what it misses: a certificate would have nothing to state."""
+    if calibrations.find(encoder.fingerprint, pairs.load().fingerprint()) is None:
         raise Refused(
-            "the certificate calls itself signed, and Winnow makes and checks unsigned ones only", where=where
+            f"nobody measured what the encoder {encoder.name} misses, so a certificate has nothing to state",
+            hint=f"winnow calibrate PAIRS --encoder {encoder.name}; or --allow-uncalibrated: it then says 'not measured'",
         )
+
+
+def measured(encoder: Encoder, rule: Rule) -> dict[str, Any]:
+    """What is known of the misses of this encoder under this rule, by class, or 'not measured' for each class.
+
+    Figures hold for the rule that they were measured with. One that is nowhere weaker finds at least as much, at more false
+    alarms; of a weaker one nothing is known.
+    """
+    usual = calibrations.rule_for(encoder)
+    if rule.weaker(usual):
+        return {"classes": {}, "false_alarms": None, "not_measured": list(calibrations.CLASSES)}
+    claim = calibrations.claim(encoder.fingerprint, pairs.load().fingerprint())
+    return claim if rule == usual else claim | {"false_alarms": None}
+
+
+def write(path: Path, statement: Statement, key: PrivateKey | None = None) -> None:
+    """The certificate as a file: bare, or with a key in a signed envelope."""
+    document: Mapping[str, Any] = statement
+    if key is not None:
+        predicate = statement["predicate"] | {"signed": True}
+        document = signature.sign(statement | {"predicate": predicate}, key)
+    files.write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def read(path: Path, trusted: Sequence[PublicKey] = ()) -> Statement:
+    """The statement of `opened`, for whom it is enough to know that it was not refused."""
+    return opened(path, trusted)[0]
+
+
+def opened(path: Path, trusted: Sequence[PublicKey] = ()) -> tuple[Statement, Standing]:
+    """A certificate from disk, and what stands behind it.
+
+    BadInput where it is none or not a whole one. Refused where it states what is not checked, where its signature was
+    taken away, and, if keys are trusted, where none of them signed it.
+    """
+    where = str(path)
+    try:
+        document = signature.parsed(path.read_bytes())
+    except FileNotFoundError:
+        raise BadInput("there is no certificate here", where=where, hint=CURATE) from None
+    except OSError as error:
+        raise BadInput(f"the certificate cannot be read: {files.said(error)}", where=where) from None
+    except (ValueError, RecursionError):
+        document = None
+    if not signature.is_envelope(document):
+        if trusted and isinstance(document, dict):
+            raise Refused("the certificate is not signed, and a key to trust was named", where=where)
+        check_form(document, where=where)
+        if document["predicate"]["signed"]:
+            raise Refused("the certificate calls itself signed, and its signature was taken away", where=where)
+        return document, UNSIGNED
+    standing = signature.check(document, trusted, where=where) if trusted else signature.named_by(document, where=where)
+    statement = signature.peek(document, where=where)
+    check_form(statement, where=where)
+    if not statement["predicate"]["signed"]:
+        raise Refused("the certificate lies in a signed envelope and calls itself unsigned", where=where)
+    return statement, standing
 
 
 def check_bytes(train_file: Path, statement: Statement) -> None:
@@ -287,7 +255,7 @@ def check_bytes(train_file: Path, statement: Statement) -> None:
         what = "the rows are those of the certificate, but their order or spacing changed, so the bytes are others"
     else:
         what = "the certificate is for another file: rows were added, removed or changed"
-    raise Refused(what, where=str(train_file), hint=CURATE)
+    raise Refused(what, where=str(train_file), hint=f"winnow certify {train_file} --eval FILE, which certifies it anew")
 
 
 def tool_version() -> str:

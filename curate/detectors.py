@@ -7,11 +7,13 @@ report names it with its fingerprint. Nothing heavy is loaded until a step first
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from curate import encoder, pii, toxicity
+from curate import calibrations, encoder, pairs, pii, toxicity
 from curate.cache import Cache
 from curate.encoder import Encoder
+from curate.pairs import Judge
 from curate.pii import Finder
 from curate.progress import Progress, silent
 from curate.toxicity import Scorer
@@ -26,6 +28,11 @@ class Models:
     encoder: Encoder
     find_pii: Finder
     score_toxicity: Scorer
+
+    @cached_property
+    def judge(self) -> Judge:
+        """What two texts are to each other, by the pair rule on this encoder's vectors in full precision."""
+        return pairs.judge_with(self.encoder, calibrations.rule_for(self.encoder).weights())
 
     def describe(self) -> dict[str, Any]:
         """Names and fingerprints, for manifests."""

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curate.formats import ID_KEYS, INPUT_KEYS, LIST_KEYS, LISTED, QUERY_KEYS, finish, shape_of, to_chat
-from curate.jsonvalues import BadRow, Json, Memo, Turns, check_json, kind_of
-from curate.messages import keys_of, parts_not_text, says_something, turns_of
+from curate.layouts.jsonvalues import BadRow, Json, Memo, Turns, check_json, kind_of
+from curate.layouts.messages import keys_of, parts_not_text, says_something, turns_of
 
 CASE_IDS = (*ID_KEYS, "task_id")
 CASE_QUERIES = ("prompt", "question", "query", "instruction", "input", "text")

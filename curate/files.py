@@ -18,18 +18,18 @@ from typing import Any
 
 import polars as pl
 
-from curate.again import find_again, find_all
 from curate.chats import SCHEMA, distinct_ids, row_fingerprint
-from curate.containers import Unusable, look
 from curate.errors import BadInput
 from curate.evalfiles import NEEDED as NEEDED_IN_EVAL
 from curate.evalfiles import to_case
 from curate.formats import FORMS, NEEDED, BadRow, Guess, Shape, conclude, to_chat
-from curate.jsonvalues import Turns
-from curate.paths import Paths, files_of, shown
-from curate.records import Record, readable, records
+from curate.layouts.again import find_again, find_all
+from curate.layouts.containers import Unusable, look
+from curate.layouts.jsonvalues import Turns
+from curate.layouts.paths import Paths, files_of, shown
+from curate.layouts.records import Record, readable, records
+from curate.layouts.written import write, write_quarantine
 from curate.save import replacing, said, sha256, write_bytes, write_text
-from curate.written import write, write_quarantine
 
 __all__ = ["Input", "Read", "find_again", "find_all", "read", "read_eval", "replacing", "said", "sha256", "write"]
 __all__ += ["write_bytes", "write_quarantine", "write_text"]

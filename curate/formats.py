@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from curate.alpaca import INPUT_KEYS, answer_start, as_alpaca, pair_of, pair_turns
 from curate.chats import FORM_KEY
-from curate.jsonvalues import (
+from curate.layouts.alpaca import INPUT_KEYS, answer_start, as_alpaca, pair_of, pair_turns
+from curate.layouts.jsonvalues import (
     BadRow,
     Json,
     Memo,
@@ -32,7 +32,7 @@ from curate.jsonvalues import (
     names_of,
     side,
 )
-from curate.messages import keys_of, messages_of, parts_not_text, says_something, turns_of
+from curate.layouts.messages import keys_of, messages_of, parts_not_text, says_something, turns_of
 
 __all__ = ["FORMS", "INPUT_KEYS", "BadRow", "Guess", "Shape", "from_chat", "guess", "map_strings", "to_chat"]
 

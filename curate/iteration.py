@@ -11,7 +11,7 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from rich.text import Text
 from curate import certificate, files
 from curate.errors import BadInput, Surroundings
 from curate.outcome import LEDGER
+from curate.signature import PublicKey
 
 WRITTEN = ("train.jsonl", "quarantine.jsonl", "ledger.parquet", "certificate.json", "report.html")
 UNFINISHED = ".unfinished"  # lies in `data/` while a run writes there
@@ -56,9 +57,9 @@ class Iteration:
         """Every removal and edit."""
         return pl.read_parquet(self.data / "ledger.parquet")
 
-    def certificate(self) -> certificate.Statement:
+    def certificate(self, trusted: Sequence[PublicKey] = ()) -> certificate.Statement:
         """What is stated about overlap."""
-        return certificate.read(self.data / "certificate.json")
+        return certificate.read(self.data / "certificate.json", trusted)
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `--json`: counts by step and reason, fingerprints, seconds, memory, paths."""

@@ -1,22 +1,35 @@
 """The page of an iteration: what was removed and why, what the certificate says, and raw rows against curated ones.
 
-report("iterations/001", counts, steps, statement, difference).write(Path("report.html"))
+rows, cases = samples(steps, statement, eval_files, mask)
+report("iterations/001", counts, steps, statement, difference, rows, cases).write(Path("report.html"))
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
-from curate import datadiff_report, overlap, problems
+from curate import beside, datadiff_report, overlap, plots, problems
 from curate.datadiff import DataDiff
 from curate.overlap import EvalFile
-from curate.report import Block, Cell, Column, Fact, Figure, Note, Pair, Report, Section, Table
-from curate.samples import Samples
+from curate.report import Block, Cell, Column, Fact, Figure, Note, Pair, Plot, Report, Section, Table
+from curate.samples import Mask, Samples
 from curate.steps import Steps
 
-CLOSEST, VARIANTS = 8, 5
+CLOSEST, VARIANTS = 3, 5  # pairs shown: of each eval file, and of template variants
+NEAR = 0.5  # pairs below this cosine, or the floor of the rule, are too far apart to be worth reading
+
+MEANING = {
+    "copy": "the same text, but for case, spacing and encoding",
+    "near copy": "most of the eval item's words, in their order",
+    "paraphrase": "the same in other words",
+    "translation": "the same in another language",
+    "template variant": "the same question with other numbers, names or units",
+    "not comparable": "without anything to compare",
+}
+
+Line = Mapping[str, Any]  # a match, or an eval item and the row nearest to it
 
 
 def report(
@@ -41,10 +54,52 @@ def report(
     sections = (
         _account(steps),
         _certificate(statement),
-        _closest(steps, rows, cases),
+        _overlap(steps, statement),
+        _closest(steps, statement, rows, cases),
+        _variants(steps, rows, cases),
         *_difference(difference),
     )
     return Report(f"Iteration {name}", "", facts, tuple(section for section in sections if section))
+
+
+def samples(
+    steps: Steps, statement: Mapping[str, Any], eval_files: Sequence[EvalFile], mask: Mask | None
+) -> tuple[Samples, Samples]:
+    """The kept rows and the eval cases that the page shows, masked. Cases go by names that tell the files apart."""
+    shown = [*(line for lines in closest(steps, statement).values() for line in lines), *variants(steps)]
+    all_cases = pl.concat(
+        file.cases.with_columns(id=pl.lit(problems.case_name(file.name, "")) + pl.col("id")) for file in eval_files
+    )
+    return (
+        Samples.of(steps.kept, [line["row_id"] for line in shown], mask),
+        Samples.of(all_cases, [_case(line) for line in shown], mask),
+    )
+
+
+def closest(steps: Steps, statement: Mapping[str, Any]) -> dict[str, list[Line]]:
+    """For each eval file the items that a kept row comes nearest to, nearest first; none where no row comes near.
+
+    They are those of the certificate, which compared the rows that were kept.
+    """
+    floor = _claim(statement)["rule"].get("floor", NEAR)
+    found: dict[str, list[Line]] = {file["name"]: [] for file in statement["predicate"]["eval_files"]}
+    for line in sorted(_claim(statement)["nearest"], key=_by_cosine):
+        if line["cosine"] >= floor and len(found[line["eval_file"]]) < CLOSEST:
+            found[line["eval_file"]].append(line)
+    return found
+
+
+def variants(steps: Steps) -> list[Line]:
+    """Template variants that were kept, one case each, most alike first."""
+    kept = steps.check.matches.filter(overlap.is_variant() & pl.col("row_id").is_in(steps.kept["id"].to_list()))
+    lines = sorted(kept.to_dicts(), key=_by_cosine)
+    of_row = {line["row_id"]: line for line in reversed(lines)}
+    one_each = {_case(line): line for line in reversed(lines) if of_row[line["row_id"]] is line}
+    return sorted(one_each.values(), key=_by_cosine)[:VARIANTS]
+
+
+def _by_cosine(line: Line) -> tuple[float, str, str, str]:
+    return -(line["cosine"] or line.get("containment") or 0), line["eval_file"], line["case_id"], line["row_id"]
 
 
 def _difference(difference: DataDiff) -> tuple[Section, ...]:
@@ -53,29 +108,7 @@ def _difference(difference: DataDiff) -> tuple[Section, ...]:
     return tuple(section for section in sections if section.title != "Why rows were removed")
 
 
-def closest(steps: Steps) -> list[tuple[str, str, float]]:
-    """(row, case by file and id, cosine) of the kept rows nearest to an eval item: what a reader should look at first."""
-    kept = set(steps.kept["id"])
-    near = [line for line in steps.check.nearest.to_dicts() if line["row_id"] in kept]
-    near.sort(key=lambda line: (-line["cosine"], line["eval_file"], line["case_id"]))
-    return [(line["row_id"], _case(line), line["cosine"]) for line in near[:CLOSEST]]
-
-
-def variants(steps: Steps) -> list[tuple[str, str, str]]:
-    """(row, case by file and id, what differs) of template variants that were kept."""
-    found = steps.check.matches.filter(overlap.is_variant()).sort("row_id", "eval_file", "case_id").to_dicts()
-    kept = set(steps.kept["id"])
-    return [(m["row_id"], _case(m), m["differs"]) for m in found if m["row_id"] in kept][:VARIANTS]
-
-
-def named_cases(eval_files: Sequence[EvalFile]) -> pl.DataFrame:
-    """The cases of all files as one chat frame, under names that tell the files apart."""
-    return pl.concat(
-        file.cases.with_columns(id=pl.lit(problems.case_name(file.name, "")) + pl.col("id")) for file in eval_files
-    )
-
-
-def _case(line: Mapping[str, Any]) -> str:
+def _case(line: Line) -> str:
     return problems.case_name(line["eval_file"], line["case_id"])
 
 
@@ -124,13 +157,22 @@ def claims(statement: Mapping[str, Any]) -> tuple[str, ...]:
         f"numbers or names) that were kept: {copies['template_variants_kept']:,} rows."
     )
     no_meaning = (
-        f"2. No overlap in meaning: {claim['how']}; {claim['pairs_compared']:,} pairs, threshold "
-        f"{claim['rule']['cosine']:g}, highest cosine {highest} (pairs at or above the threshold are the template variants "
-        f"of claim 1). Encoder: {claim['encoder']['name']} ({claim['encoder']['precision']}, "
-        f"{claim['encoder']['fingerprint'][:12]})."
+        f"2. No overlap in meaning: {claim['how']}; {claim['pairs_compared']:,} pairs, {_bars(claim['rule'])}, highest "
+        f"cosine {highest} (what lies above the threshold is a template variant of claim 1). Encoder: "
+        f"{claim['encoder']['name']} ({claim['encoder']['precision']}, {claim['encoder']['fingerprint'][:12]})."
     )
     misses = "3. What the rule misses: " + _misses(predicate["claims"]["what_the_rule_misses"])
-    return no_copy, no_meaning, misses, "It is unsigned: it protects against accident, not against forgery."
+    standing = (
+        "It is signed: it protects against forgery where the reader names the public key to trust."
+        if predicate["signed"]
+        else "It is unsigned: it protects against accident, not against forgery."
+    )
+    return no_copy, no_meaning, misses, standing
+
+
+def _bars(rule: Mapping[str, Any]) -> str:
+    bars = [f"{name} {rule[name]:g}" for name in ("cosine", "probability", "containment") if name in rule]
+    return (f"judged from cosine {rule['floor']:g}, " if "floor" in rule else "") + f"thresholds {', '.join(bars)}"
 
 
 def _misses(claim: Mapping[str, Any]) -> str:
@@ -154,16 +196,120 @@ def _recall(predicate: Mapping[str, Any]) -> tuple[Block, ...]:
     return (Table((Column("class"), Column("found", "number"), Column("labelled pairs")), rows),)
 
 
-def _closest(steps: Steps, rows: Samples, cases: Samples) -> Section | None:
-    pairs: list[Block] = [
-        Pair(rows.query(row), cases.query(case), f"row {row}", f"eval case {case}", f"cosine {cosine:.3f}, kept")
-        for row, case, cosine in closest(steps)
+def _overlap(steps: Steps, statement: Mapping[str, Any]) -> Section:
+    check = steps.check
+    aside = f" {check.set_aside:,} short follow-ups of eval cases were set aside." if check.set_aside else ""
+    said = (
+        f"{check.turns:,} texts of training rows against {check.items:,} eval items: {check.pairs_compared:,} pairs of "
+        f"windows, each of them compared.{aside}"
+    )
+    return Section(
+        "Overlap with the eval files",
+        said,
+        (_classes(steps), _files(steps, statement), *_histogram(check.histogram, _claim(statement)["rule"])),
+    )
+
+
+def _classes(steps: Steps) -> Table:
+    gone = dict(
+        steps.check.outcome.ledger.filter(pl.col("action") == "removed").group_by("rule").len().sort("rule").iter_rows()
+    )
+    counts = {**steps.check.counts(), **{name: n for name, n in gone.items() if name not in steps.check.counts()}}
+    lines = tuple(
+        (name, MEANING.get(name, ""), n, gone.get(name, 0), n - gone.get(name, 0)) for name, n in counts.items()
+    )
+    number = [Column(name, "number") for name in ("rows", "removed", "kept")]
+    return Table(
+        (Column("class"), Column("what it is"), *number), lines, caption="Rows by the class of their worst match"
+    )
+
+
+def _files(steps: Steps, statement: Mapping[str, Any]) -> Table:
+    """Every eval file, also those that no row comes near."""
+    matches = steps.check.matches
+    removed = matches.filter(pl.col("row_id").is_in(steps.check.outcome.removed["id"].to_list()))
+    kept = matches.filter(overlap.is_variant() & pl.col("row_id").is_in(steps.kept["id"].to_list()))
+    rows_of = [
+        dict(some.group_by("eval_file").agg(pl.col("row_id").n_unique()).iter_rows()) for some in (removed, kept)
     ]
-    pairs += [
-        Pair(
-            rows.query(row), cases.query(case), f"row {row}", f"eval case {case}", f"template variant ({differs}), kept"
-        )
-        for row, case, differs in variants(steps)
-    ]
-    said = "Rows that stayed although they come near an eval case. Look here for what the rule may have missed."
-    return Section("Closest to the eval files", said, tuple(pairs)) if pairs else None
+    highest: dict[str, float] = {}
+    for line in _claim(statement)["nearest"]:
+        highest[line["eval_file"]] = max(line["cosine"], highest.get(line["eval_file"], -1.0))
+    columns = (
+        Column("eval file", "code"), Column("cases", "number"), Column("rows removed", "number"),
+        Column("variants kept", "number"), Column("closest kept row, cosine", "number"),
+    )  # fmt: skip
+    lines = tuple(
+        (name, file["cases"], rows_of[0].get(name, 0), rows_of[1].get(name, 0), highest.get(name))
+        for file in statement["predicate"]["eval_files"]
+        if (name := file["name"])
+    )
+    return Table(columns, lines, caption="By eval file (a row may match several)")
+
+
+def _histogram(counts: Sequence[int], rule: Mapping[str, Any]) -> Iterator[Block]:
+    """How the cosines of all pairs are spread. From the line on, pairs were judged."""
+    if not sum(counts):
+        return
+    at = rule.get("floor", rule.get("cosine"))
+    lines = {f"judged from {at:g}": at} if at is not None else {}
+    tenths = [sum(counts[i : i + 10]) for i in range(0, len(counts), 10)]
+    first = next(i for i, n in enumerate(tenths) if n)
+    rows = tuple((f"{i / 10 - 1:.1f} to {i / 10 - 0.9:.1f}", tenths[i]) for i in range(first, len(tenths)))
+    above = (
+        "" if at is None else f" {sum(counts[round((at + 1) * 100) :]):,} of {sum(counts):,} pairs at or above {at:g}."
+    )
+    table = Table((Column("cosine"), Column("pairs of windows", "number")), rows)
+    alt = f"How many pairs of windows have which cosine, on a logarithmic scale.{above}"
+    yield Plot("Cosines of all pairs", plots.scores(counts, lines, x="cosine", y="pairs of windows"), alt, table)
+    yield Note(f"The scale of the pairs is logarithmic.{above}")
+
+
+def _closest(steps: Steps, statement: Mapping[str, Any], rows: Samples, cases: Samples) -> Section:
+    known = {_key(line) for line in steps.check.matches.filter(overlap.is_variant()).to_dicts()}
+    blocks: list[Block] = []
+    for name, lines in closest(steps, statement).items():
+        blocks.append(Note(_nearness(name, lines, statement), name))
+        blocks += [_pair(line, rows, cases, "template variant, kept" if _key(line) in known else "") for line in lines]
+    said = (
+        f"Rows that stayed, beside the eval case they come nearest to: the first {CLOSEST} of each file. Words that "
+        "differ are marked. Look here for what the rule may have missed."
+    )
+    return Section("Closest rows that stayed", said, tuple(blocks))
+
+
+def _key(line: Line) -> tuple[str, str]:
+    return line["row_id"], _case(line)
+
+
+def _nearness(name: str, lines: Sequence[Line], statement: Mapping[str, Any]) -> str:
+    items = [line["cosine"] for line in _claim(statement)["nearest"] if line["eval_file"] == name]
+    if not items:
+        return "No kept row was compared with it."
+    near = f"{len(items):,} eval items, the nearest kept row at cosine {max(items):.3f}"
+    return f"{near}." if lines else f"{near}: too far away to be worth reading."
+
+
+def _variants(steps: Steps, rows: Samples, cases: Samples) -> Section | None:
+    shown = variants(steps)
+    if not shown:
+        return None
+    kept = steps.check.matches.filter(overlap.is_variant() & pl.col("row_id").is_in(steps.kept["id"].to_list()))
+    n = kept["row_id"].n_unique()
+    said = (
+        f"{n:,} {'row asks' if n == 1 else 'rows ask'} what an eval case asks, with other facts. To remove such rows: "
+        "`overlap: {remove_template_variants: true}` in the recipe."
+    )
+    return Section(
+        "Template variants that stayed",
+        said,
+        tuple(_pair(line, rows, cases, f"other {line['differs']}" if line["differs"] else "") for line in shown),
+    )
+
+
+def _pair(line: Line, rows: Samples, cases: Samples, said: str) -> Pair:
+    row, case = rows.turns.get(line["row_id"]), cases.turns.get(_case(line))
+    if row is None or case is None:
+        return beside.pair(line, rows.query(line["row_id"]), cases.query(_case(line)), said)
+    other = beside.case_text(case, line)
+    return beside.pair(line, beside.row_text(row, None, line, other), other, said)

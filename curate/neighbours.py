@@ -5,29 +5,31 @@
     found.best_score     # for every eval item, the highest cosine to any row
     found.histogram      # how the cosines of all pairs are spread
 
-Vectors are unit rows, so a dot product is the cosine. This is the one kernel under dedup, overlap and coverage.
+Vectors are unit rows, so a dot product is the cosine. This is the one kernel under dedup, overlap and coverage. The left
+side may be a file on disk (`numpy.memmap`) or a stream of blocks: only a block of it is held.
 
-A matrix product may round the same pair differently in another block or on another machine. So it only proposes: each
-cosine that is reported or decides a tie is summed again in float64. Pairs, best matches and their scores therefore depend
-neither on the block size nor on the order of the rows. The histogram is not recomputed: a cosine on an edge may fall to
-either side.
+A matrix product may round the same pair differently in another block or on another machine, and in bf16 it is coarse. So
+it only proposes (`products`, with a bound on its error): each cosine that is reported or decides a tie is summed again in
+float64. Pairs, best matches and their scores therefore depend neither on the block size, nor on threads, nor on the
+device, nor on the order of the rows. The histogram is not recomputed: a cosine on an edge may fall to either side.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from curate import products
 from curate.errors import BadInput, Surroundings
+from curate.products import BINS, Device, Numbers, Products, Scores, Vectors
 
-Vectors = npt.NDArray[np.float32]
-Numbers = npt.NDArray[np.int64]
-Scores = npt.NDArray[np.float32]
+__all__ = ["BINS", "Pairs", "Search", "best_match", "by_text", "pairs_above", "search", "self_pairs_above", "self_pairs_in_both", "unordered"]  # fmt: skip
 
-BLOCK = 1024  # rows of each side held at once: 4 MB of scores
-BINS = 200  # of width .01 from -1 to 1
-ROUNDING = 4e-6  # more than a float32 product of unit rows is off: about sqrt(dimensions) * 6e-8, seen 3e-7
-PAIRS_AT_ONCE = 8192  # recomputed together: 50 MB at 384 dimensions
+PAIRS_AT_ONCE = 512  # recomputed together: what stays in the processor's own cache, three times as fast as 8192
+ROWS_AT_ONCE = 8192  # looked through for what is no number
 MOST_PAIRS = 50_000_000  # 1 GB of results; a floor that finds more is too low to be of use
 
 
@@ -63,65 +65,82 @@ class Search:
         return f"{self.compared:,} pairs compared, {len(self.pairs):,} at or above the floor{highest}"
 
 
-def search(left: Vectors, right: Vectors, floor: float, *, block: int = BLOCK) -> Search:
-    """Compare every left row with every right row: pairs with cosine >= `floor`, best per right row, histogram."""
-    _check(left, right)
-    kept: list[Pairs] = []
-    best_left = np.full(len(right), -1, dtype=np.int64)
-    best_score = np.full(len(right), np.nan, dtype=np.float32)
-    histogram = np.zeros(BINS, dtype=np.int64)
-    for i in range(0, len(left), block):
-        for j in range(0, len(right), block):
-            a, b = left[i : i + block], right[j : j + block]
-            scores = _products(a, b)
-            kept.append(_shifted(_at_least(a, b, scores, floor), i, j))
-            histogram += _spread(scores)
-            _improve(best_left[j : j + block], best_score[j : j + block], a, b, scores, i)
-        _refuse_too_many(kept, floor)
-    return Search(_sorted(kept), best_left, best_score, histogram, len(left) * len(right))
+class _Found(NamedTuple):
+    """Some pairs of one block and their cosines, summed in float64."""
+
+    rows: Numbers
+    columns: Numbers
+    score: Scores
 
 
-def pairs_above(left: Vectors, right: Vectors, floor: float, *, block: int = BLOCK) -> Pairs:
+class _Block(NamedTuple):
+    start: int
+    rows: int
+    found: _Found
+    histogram: Numbers
+
+
+def search(
+    left: Vectors | Iterable[Vectors],
+    right: Vectors,
+    floor: float,
+    *,
+    block: int | None = None,
+    device: Device = "cpu",
+) -> Search:
+    """Compare every left row with every right row: pairs with cosine >= `floor`, best per right row, histogram.
+
+    `left` is a table, a `numpy.memmap` or a stream of tables, each read once. `block` rows of each side are compared at
+    once (by default what suits the device). The memory does not grow with the left side but by the pairs that are found.
+    Raises BadInput for a vector that is not a number, Surroundings for more than MOST_PAIRS pairs or a missing GPU.
+    """
+    size = block or products.BLOCK[device]
+    _check(right, 0)
+    longest = _longest(right)
+    best_left, best_score = np.full(len(right), -1, np.int64), np.full(len(right), np.nan, np.float32)
+    histogram, kept, rows = np.zeros(BINS, np.int64), _Kept(floor), 0
+
+    def work(start: int, a: Vectors, there: Products) -> _Block:
+        error = there.error * _longest(a) * longest
+        found, counts = [], np.zeros(BINS, np.int64)
+        for j in range(0, len(right), size):
+            some = slice(j, j + size)
+            near = there.look(a, some, partial(_bars, known=best_score[some], floor=floor, error=error))
+            score = _exact(a, right[some], near.rows, near.columns)
+            found.append(_Found(near.rows, near.columns + j, score))
+            counts += near.counts
+        return _Block(start, len(a), _together(found), counts)
+
+    def take(done: _Block) -> None:
+        nonlocal rows, histogram
+        rows += done.rows
+        histogram += done.histogram
+        _improve(best_left, best_score, done)
+        kept.take(done)
+
+    products.over(_blocks(left, size, right), work, take, lambda: products.on(device, right), device)
+    return Search(kept.pairs(), best_left, best_score, histogram, rows * len(right))
+
+
+def pairs_above(left: Vectors, right: Vectors, floor: float, *, block: int | None = None) -> Pairs:
     """All pairs with cosine >= `floor`."""
     return search(left, right, floor, block=block).pairs
 
 
-def self_pairs_above(vectors: Vectors, floor: float, *, block: int = BLOCK) -> Pairs:
+def self_pairs_above(vectors: Vectors, floor: float, *, block: int | None = None) -> Pairs:
     """All pairs of two rows of one set with cosine >= `floor`, each once, left < right. Equal rows are a pair too."""
-    _check(vectors, vectors)
-    kept: list[Pairs] = []
-    for i in range(0, len(vectors), block):
-        for j in range(i, len(vectors), block):
-            a, b = vectors[i : i + block], vectors[j : j + block]
-            scores = _products(a, b)
-            if i == j:  # a row with itself is told by its number, not by its score
-                scores[np.tri(len(a), dtype=bool)] = -np.inf
-            kept.append(_shifted(_at_least(a, b, scores, floor), i, j))
-        _refuse_too_many(kept, floor)
-    return _sorted(kept)
+    return _self_pairs([(vectors, floor)], block)
 
 
-def self_pairs_in_both(a: Vectors, b: Vectors, floor_a: float, floor_b: float, *, block: int = BLOCK) -> Pairs:
+def self_pairs_in_both(a: Vectors, b: Vectors, floor_a: float, floor_b: float, *, block: int | None = None) -> Pairs:
     """Pairs of rows (left < right) whose cosine reaches the floor in both of two views; the score is that of `a`.
 
     One pass over both, so that ten thousand rows with one question and ten thousand answers are no burden.
     """
-    _check(a, b)
-    kept: list[Pairs] = []
-    for i in range(0, len(a), block):
-        for j in range(i, len(a), block):
-            one, two = a[i : i + block], a[j : j + block]
-            scores = _products(one, two)
-            other = _products(b[i : i + block], b[j : j + block])
-            scores[other < floor_b - ROUNDING] = -2
-            found = _shifted(_at_least(one, two, scores, floor_a), i, j)
-            later = found.left < found.right
-            kept.append(Pairs(found.left[later], found.right[later], found.score[later]))
-        _refuse_too_many(kept, floor_a)
-    return _sorted(kept)
+    return _self_pairs([(a, floor_a), (b, floor_b)], block)
 
 
-def best_match(left: Vectors, right: Vectors, *, block: int = BLOCK) -> tuple[Numbers, Scores]:
+def best_match(left: Vectors, right: Vectors, *, block: int | None = None) -> tuple[Numbers, Scores]:
     """For each right row the nearest left row and their cosine; the lowest row number on ties."""
     found = search(left, right, np.inf, block=block)
     return found.best_left, found.best_score
@@ -153,20 +172,123 @@ def _highest(left: Numbers, right: Numbers, score: Scores) -> Pairs:
     return Pairs(left[first], right[first], score[first])
 
 
-def _check(left: Vectors, right: Vectors) -> None:
-    for side in (left, right):
-        if side.ndim != 2:
-            raise BadInput(f"vectors must be a table with one row per text, not an array of shape {side.shape}")
-        if not np.isfinite(side).all():
-            bad = int(np.flatnonzero(~np.isfinite(side).all(axis=1))[0])
+def _self_pairs(views: list[tuple[Vectors, float]], block: int | None) -> Pairs:
+    """Pairs of rows that reach the floor of every view, with their cosine in the first."""
+    size, first = block or products.BLOCK["cpu"], views[0][0]
+    for view, _ in views:
+        _check(view, 0)
+
+    def work(start: int, a: Vectors, there: list[Products]) -> _Block:
+        found = []
+        for j in range(start, len(first), size):
+            cells = [
+                _near_cells(view[start : start + size], view, slice(j, j + size), floor, one)
+                for (view, floor), one in zip(views, there, strict=True)
+            ]
+            rows, columns = np.divmod(_in_every(cells), size)
+            later = rows + start < columns + j  # a row with itself is told by its number, not by its score
+            rows, columns = rows[later] + start, columns[later] + j
+            scores = [_exact(view, view, rows, columns) for view, _ in views]
+            both = np.logical_and.reduce([s >= np.float32(f) for s, (_, f) in zip(scores, views, strict=True)])
+            found.append(_Found(rows[both] - start, columns[both], scores[0][both]))
+        return _Block(start, len(a), _together(found), products.NOTHING)
+
+    kept = _Kept(views[0][1])
+    products.over(
+        _blocks(first, size, first), work, kept.take, lambda: [products.on("cpu", v) for v, _ in views], "cpu"
+    )
+    return kept.pairs()
+
+
+def _near_cells(a: Vectors, view: Vectors, some: slice, floor: float, there: Products) -> Numbers:
+    """The pairs of two blocks that may reach the floor, each as one ascending number."""
+    bar = np.float32(floor - there.error * _longest(a) * _longest(view[some]))
+    near = there.look(a, some, lambda highest: np.full_like(highest, bar), count=False)
+    cells: Numbers = near.rows * (some.stop - some.start) + near.columns
+    return cells
+
+
+def _in_every(cells: list[Numbers]) -> Numbers:
+    shared = cells[0]
+    for others in cells[1:]:
+        shared = np.intersect1d(shared, others, assume_unique=True)
+    return shared
+
+
+class _Kept:
+    """Pairs by block, in 12 bytes each until the end. Refuses, with a sentence, more than MOST_PAIRS."""
+
+    def __init__(self, floor: float) -> None:
+        self._floor = floor
+        self._parts: list[tuple[int, npt.NDArray[np.int32], npt.NDArray[np.int32], Scores]] = []
+        self._total = 0
+
+    def take(self, done: _Block) -> None:
+        """Keep the pairs of a block that reach the floor. Blocks come in order, so only their pairs are sorted."""
+        high = np.flatnonzero(done.found.score >= np.float32(self._floor))
+        order = high[np.lexsort((done.found.columns[high], done.found.rows[high]))]
+        rows, columns = done.found.rows[order].astype(np.int32), done.found.columns[order].astype(np.int32)
+        self._parts.append((done.start, rows, columns, done.found.score[order]))
+        self._total += len(order)
+        if self._total > MOST_PAIRS:
+            raise Surroundings(
+                f"more than {MOST_PAIRS:,} pairs are at or above {self._floor}", hint="a higher threshold"
+            )
+
+    def pairs(self) -> Pairs:
+        """All of them; each block is let go as it is copied."""
+        left, right = np.empty(self._total, np.int64), np.empty(self._total, np.int64)
+        score = np.empty(self._total, np.float32)
+        at = 0
+        self._parts.reverse()
+        while self._parts:
+            start, rows, columns, scores = self._parts.pop()
+            some = slice(at, at := at + len(rows))
+            left[some], right[some], score[some] = rows, columns, scores
+            left[some] += start
+        return Pairs(left, right, score)
+
+
+def _blocks(left: Vectors | Iterable[Vectors], size: int, right: Vectors) -> Iterator[tuple[int, Vectors]]:
+    """The left side in blocks of at most `size` checked rows, with the number of their first row."""
+    start = 0
+    for table in [left] if isinstance(left, np.ndarray) else left:
+        _check(table[:0], start, right)
+        for i in range(0, len(table), size):
+            a = np.array(table[i : i + size], ndmin=2)  # read once from a file
+            _check(a, start)
+            yield start, a
+            start += len(a)
+
+
+def _check(side: Vectors, first: int, right: Vectors | None = None) -> None:
+    """BadInput for what is no table of numbers. `first` is the number of its first row."""
+    if side.ndim != 2:
+        raise BadInput(f"vectors must be a table with one row per text, not an array of shape {side.shape}")
+    for i in range(0, len(side), ROWS_AT_ONCE):
+        finite = np.isfinite(side[i : i + ROWS_AT_ONCE]).all(axis=1)
+        if not finite.all():
+            bad = first + i + int(np.flatnonzero(~finite)[0])
             raise BadInput(f"vector {bad} holds a value that is not a number, so it cannot be compared")
-    if len(left) and len(right) and left.shape[1] != right.shape[1]:
-        raise BadInput(f"vectors of {left.shape[1]} and {right.shape[1]} dimensions: two encoders made them")
+    if right is not None and len(right) and side.shape[1] != right.shape[1]:
+        raise BadInput(f"vectors of {side.shape[1]} and {right.shape[1]} dimensions: two encoders made them")
 
 
-def _products(a: Vectors, b: Vectors) -> Scores:
-    scores: Scores = np.asarray(a, dtype=np.float32) @ np.asarray(b, dtype=np.float32).T
-    return scores
+def _longest(rows: Vectors) -> float:
+    """The length of the longest row: 1 for unit rows, whose cosines `products` bounds."""
+    squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+    return float(np.sqrt(squares.max(initial=0.0)))
+
+
+def _bars(highest: Scores, known: Scores, floor: float, error: float) -> Scores:
+    """From where a pair of each column may reach the floor, or be the nearest of what has been seen.
+
+    The nearest of a block may be proposed two errors below the highest of that block. fmax passes over NaN, which stands
+    for nothing known yet.
+    """
+    nearest = np.fmax(highest - 2 * error, known - error)
+    bars: Scores = np.minimum(nearest, floor - error).astype(np.float32)
+    return bars
 
 
 def _exact(a: Vectors, b: Vectors, rows: Numbers, columns: Numbers) -> Scores:
@@ -174,51 +296,25 @@ def _exact(a: Vectors, b: Vectors, rows: Numbers, columns: Numbers) -> Scores:
     scores = np.empty(len(rows), dtype=np.float32)
     for start in range(0, len(rows), PAIRS_AT_ONCE):
         some = slice(start, start + PAIRS_AT_ONCE)
-        products = np.multiply(a[rows[some]], b[columns[some]], dtype=np.float64)
-        scores[some] = products.sum(axis=1)
+        wide = a[rows[some]].astype(np.float64)
+        wide *= b[columns[some]]
+        scores[some] = wide.sum(axis=1)
     return scores
 
 
-def _at_least(a: Vectors, b: Vectors, scores: Scores, floor: float) -> Pairs:
-    rows, columns = np.nonzero(scores >= floor - ROUNDING)
-    exact = _exact(a, b, rows, columns)
-    high = exact >= np.float32(floor)
-    return Pairs(rows[high], columns[high], exact[high])
+def _together(found: list[_Found]) -> _Found:
+    if not found:
+        return _Found(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+    return _Found(*(np.concatenate(part) for part in zip(*found, strict=True)))
 
 
-def _shifted(pairs: Pairs, i: int, j: int) -> Pairs:
-    return Pairs(pairs.left + i, pairs.right + j, pairs.score)
-
-
-def _refuse_too_many(kept: list[Pairs], floor: float) -> None:
-    if sum(map(len, kept)) > MOST_PAIRS:
-        raise Surroundings(f"more than {MOST_PAIRS:,} pairs are at or above {floor}", hint="a higher threshold")
-
-
-def _spread(scores: Scores) -> Numbers:
-    # Rounding can push the cosine of equal vectors just over 1; the edge bins take it.
-    bins = np.clip(((scores + 1) * (BINS / 2)).astype(np.int32), 0, BINS - 1)
-    return np.bincount(bins.ravel(), minlength=BINS).astype(np.int64)
-
-
-def _improve(best_left: Numbers, best_score: Scores, a: Vectors, b: Vectors, scores: Scores, i: int) -> None:
-    """Let the rows of block `a`, numbered from i, win the columns where they are nearer than what is known."""
-    highest = np.fmax(scores.max(axis=0), best_score)  # fmax takes the number where the other is NaN
-    rows, columns = np.nonzero(scores >= highest - ROUNDING)
-    exact = _exact(a, b, rows, columns)
-    order = np.lexsort((rows, -exact, columns))
-    rows, columns, exact = rows[order], columns[order], exact[order]
+def _improve(best_left: Numbers, best_score: Scores, done: _Block) -> None:
+    """Let the rows of a block win the columns where they are nearer than what is known; of equals the first wins."""
+    order = np.lexsort((done.found.rows, -done.found.score, done.found.columns))
+    rows, columns, score = (part[order] for part in done.found)
     first = np.ones(len(columns), dtype=bool)
     first[1:] = columns[1:] != columns[:-1]
-    rows, columns, exact = rows[first], columns[first], exact[first]
-    better = ~(exact <= best_score[columns])  # true against NaN; an equal score of a later block does not win
-    best_left[columns[better]] = rows[better] + i
-    best_score[columns[better]] = exact[better]
-
-
-def _sorted(parts: list[Pairs]) -> Pairs:
-    if not parts:
-        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
-    left, right = (np.concatenate([getattr(part, side) for part in parts]) for side in ("left", "right"))
-    order = np.lexsort((right, left))
-    return Pairs(left[order], right[order], np.concatenate([part.score for part in parts])[order])
+    rows, columns, score = rows[first], columns[first], score[first]
+    better = ~(score <= best_score[columns])  # true against NaN; an equal score of a later block does not win
+    best_left[columns[better]] = rows[better] + done.start
+    best_score[columns[better]] = score[better]

@@ -20,7 +20,7 @@ LEDGER = pl.Schema(
         "source": pl.String,
         "fingerprint": pl.String,  # of the row as it was read; the pipeline fills it in
         "step": pl.String,
-        "action": pl.String,  # removed | edited | overridden (a recipe's `keep` undid it)
+        "action": pl.String,  # removed | edited | overridden (a recipe's `keep` undid it) | noted (it was kept)
         "rule": pl.String,
         "score": pl.Float64,
         "threshold": pl.Float64,

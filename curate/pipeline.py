@@ -25,10 +25,10 @@ from curate import recipe as recipes
 from curate.detectors import Models
 from curate.errors import BadInput, Refused, Surroundings
 from curate.overlap import EvalFile
+from curate.overlap_judge import overlap_judge, overlap_rule
 from curate.progress import Progress, silent
 from curate.recipe import Recipe
-from curate.samples import Samples
-from curate.steps import Steps, overlap_rule, run
+from curate.steps import Steps, run
 
 VERSIONS_OF = ("polars", "numpy", "torch", "transformers", "sentence-transformers", "presidio-analyzer", "phonenumbers")
 
@@ -56,6 +56,8 @@ def curate(
     read = files.read(sources.data, format=sources.format, on_error=sources.on_error)
     eval_files = overlap.read_eval_files(sources.eval, sources.shipped)
     models = load(recipe)
+    if not recipe.overlap.allow_uncalibrated:
+        certificate.check_calibrated(models.encoder)
     request = _request(sources, read, eval_files, recipe, models)
     if done := iteration.already(out, request):
         return done
@@ -103,7 +105,7 @@ def restore(
     """
     ledger = before.ledger()
     for row_id in row_ids:
-        lines = ledger.filter(pl.col("row_id") == row_id)
+        lines = ledger.filter((pl.col("row_id") == row_id) & (pl.col("action") != "noted"))
         if not lines.height:
             raise BadInput(
                 f"nothing was done to row {row_id[:80]!r}",
@@ -159,17 +161,23 @@ def _write(
     files.write_quarantine(read.quarantined, folder / "quarantine.jsonl")
     iteration.write_ledger(steps.ledger, folder / "ledger.parquet")
     # The certificate is issued for the bytes on disk, by a second and independent pass over them.
-    rule = overlap_rule(recipe)
-    statement = certificate.issue(folder / "train.jsonl", eval_files, models.encoder, rule=rule, progress=progress)
-    files.write_text(folder / "certificate.json", iteration.json_text(statement))
+    judge, opinion = overlap_judge(recipe, models, progress)
+    statement = certificate.issue(
+        folder / "train.jsonl",
+        eval_files,
+        models.encoder,
+        rule=overlap_rule(recipe, models),
+        judge=judge,
+        second_opinions=[opinion.opinion.name] if opinion else [],
+        allow_uncalibrated=recipe.overlap.allow_uncalibrated,
+        progress=progress,
+    )
+    certificate.write(folder / "certificate.json", statement)
     names = (read.inputs[0].path if len(read.inputs) == 1 else "raw rows", folder.parent.name)
     difference = survey.compare(
         read.chats, steps.kept, models, names=names, ledger=steps.ledger, with_duplicates=False, progress=progress
     )
-    near, variants = iteration_report.closest(steps), iteration_report.variants(steps)
-    rows = Samples.of(steps.kept, [line[0] for line in (*near, *variants)], survey.mask(models))
-    all_cases = iteration_report.named_cases(eval_files)
-    cases = Samples.of(all_cases, [line[1] for line in (*near, *variants)], survey.mask(models))
+    rows, cases = iteration_report.samples(steps, statement, eval_files, survey.mask(models))
     page = iteration_report.report(folder.parent.name, _counts(read, steps), steps, statement, difference, rows, cases)
     files.write_text(folder / "report.html", page.to_html())
     return {name: files.sha256(folder / name) for name in iteration.WRITTEN if (folder / name).exists()}

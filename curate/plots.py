@@ -123,6 +123,34 @@ def histogram(bins: Bins, *, x: str, y: str = "rows") -> str:
     return _svg(figure)
 
 
+def scores(counts: Sequence[int], lines: Mapping[str, float], *, x: str, y: str) -> str:
+    """Counts of scores in bins of one width from -1 to 1, on a logarithmic scale: few high ones are seen beside millions.
+
+    `lines` are drawn across, each with its name at the top.
+    """
+    if not any(counts):
+        return no_data()
+    figure, axes = _sheet(2.7)
+    width = 2 / len(counts)
+    filled = [place for place, count in enumerate(counts) if count]
+    axes.stairs(
+        counts, [round(-1 + width * i, 10) for i in range(len(counts) + 1)], baseline=0.6, fill=True, color=FIRST
+    )
+    axes.set_yscale("log")
+    axes.set_ylim(0.6, max(counts) * 2)
+    axes.set_xlim(-1 + width * (filled[0] - 2), 1 + width)
+    for name, at in lines.items():
+        axes.axvline(at, color=SECOND, linewidth=1.4, linestyle=(0, (4, 2)))
+        axes.annotate(_label(name), (at, 1), xycoords=("data", "axes fraction"), xytext=(4, -9),
+                      textcoords="offset points", color=INK)  # fmt: skip
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter(_thousands)
+    axes.set_xlabel(_label(x))
+    axes.set_ylabel(_label(y))
+    axes.grid(axis="y", color=LINE, linewidth=0.7)
+    return _svg(figure)
+
+
 def bars(
     labels: Sequence[str],
     values: Sequence[float | None],

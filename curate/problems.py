@@ -27,6 +27,7 @@ REMOVES = "winnow curate removes these rows."
 KEEPS = "winnow curate keeps these rows."
 
 DUPLICATES = ("exact", "near", "semantic")
+OVERLAPS = ("copy", "near copy", "paraphrase", "translation")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ BY_RULE: dict[str, Kind] = {
     ),
     "paraphrase": Kind(
         "paraphrases of eval items", "critical", "These rows ask what an eval item asks, in other words.", REMOVES
+    ),
+    "translation": Kind(
+        "translations of eval items", "critical", "These rows say what an eval item says, in another language.", REMOVES
     ),
     "not comparable": Kind(
         "rows that cannot be compared with the eval items", "warning", "They hold no text to compare.", REMOVES
@@ -169,7 +173,7 @@ def from_outcomes(outcomes: Mapping[str, Outcome], of: int) -> list[Problem]:
     found: dict[str, dict[str, dict[str, Cell]]] = {}
     double = set[str]()
     for step in sorted(outcomes, key=lambda name: DUPLICATES.index(name) if name in DUPLICATES else -1):
-        for line in outcomes[step].ledger.filter(pl.col("action") != "overridden").iter_rows(named=True):
+        for line in outcomes[step].ledger.filter(pl.col("action").is_in(("removed", "edited"))).iter_rows(named=True):
             if step not in DUPLICATES or line["row_id"] not in double:
                 found.setdefault(line["rule"], {}).setdefault(line["row_id"], _said(line))
         double |= set(outcomes[step].removed["id"]) if step in DUPLICATES else set()
@@ -232,6 +236,7 @@ def variants(matches: pl.DataFrame, outcomes: Mapping[str, Outcome], of: int) ->
         line["row_id"]: {
             "score": line["cosine"] or line["containment"],
             "twin": case_name(line["eval_file"], line["case_id"]),
+            "differs": line["differs"],
         }
         for line in lines.iter_rows(named=True)
         if line["row_id"] not in removed

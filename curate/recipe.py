@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from curate.chats import fingerprint_of
 from curate.errors import BadInput
@@ -61,12 +61,32 @@ class Toxicity(_Strict):
     queries: bool = False
 
 
-class Overlap(_Strict):
-    """What counts as overlap with an eval item; see `curate.overlap.Rule`."""
+class SecondOpinion(_Strict):
+    """Who is asked about the pairs that the pair rule is unsure of: a cross-encoder, or a model at a server."""
 
-    cosine: float = Field(0.8, ge=0.5, le=1)
+    cross_encoder: str | None = None
+    server: str | None = None
+    model: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "SecondOpinion":
+        if (self.cross_encoder is None) == (self.server is None) or (self.server is None) != (self.model is None):
+            raise ValueError("{cross_encoder: NAME}, or {server: URL, model: NAME}")
+        return self
+
+
+class Overlap(_Strict):
+    """What counts as overlap with an eval item; see `curate.overlap_rule.Rule`."""
+
+    classes: tuple[Literal["copy", "near copy", "paraphrase", "translation"], ...] = (
+        "copy", "near copy", "paraphrase", "translation",
+    )  # fmt: skip
+    probability: float | None = Field(None, ge=0.05, le=0.99)
     containment: float = Field(0.7, ge=0.3, le=1)
     remove_template_variants: bool = False
+    max_missed: float = Field(0.05, gt=0, lt=1)
+    allow_uncalibrated: bool = False
+    second_opinion: SecondOpinion | None = None
 
 
 class Recipe(_Strict):

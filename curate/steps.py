@@ -18,6 +18,7 @@ from curate import dedup, outcome, overlap, placeholders, quality, toxicity
 from curate.detectors import Models
 from curate.outcome import Outcome
 from curate.overlap import EvalFile
+from curate.overlap_judge import overlap_judge, overlap_rule
 from curate.progress import Progress, silent
 from curate.recipe import Recipe
 
@@ -56,12 +57,14 @@ def run(
     for name, step in _steps(recipe, models, progress):
         rows = _apply(name, step, rows, recipe.keep, ledgers, account)
     started = time.perf_counter()
-    encode, exact = models.encoder.encode, models.encoder.exact().encode
-    check = overlap.check(rows, eval_files, encode, exact, rule=overlap_rule(recipe), progress=progress)
+    judge, opinion = overlap_judge(recipe, models, progress)
+    rule = overlap_rule(recipe, models)
+    check = overlap.check(rows, eval_files, models.encoder.encode, judge, rule=rule, progress=progress)
     ledgers.append(check.outcome.ledger)
     account.append(_account("overlap", rows.height, check.outcome.ledger, time.perf_counter() - started))
     ledger = _with_fingerprints(outcome.join(ledgers), chats)
-    return Steps(check.outcome.kept, ledger, tuple(account), check, _notes(chats, recipe, models))
+    notes = [*_notes(chats, recipe, models), *([f"overlap, second opinion of {opinion.opinion.name}: {opinion.asked}"] if opinion else [])]
+    return Steps(check.outcome.kept, ledger, tuple(account), check, tuple(notes))
 
 
 def _notes(chats: pl.DataFrame, recipe: Recipe, models: Models) -> tuple[str, ...]:
@@ -78,17 +81,6 @@ def _notes(chats: pl.DataFrame, recipe: Recipe, models: Models) -> tuple[str, ..
     if not recipe.pii:
         notes.append("personal data was not looked for (the recipe leaves it out)")
     return tuple(notes)
-
-
-def overlap_rule(recipe: Recipe) -> overlap.Rule:
-    """The overlap rule that a recipe asks for."""
-    asked = recipe.overlap
-    return overlap.Rule(
-        cosine=asked.cosine,
-        cosine_other_turns=max(asked.cosine, overlap.Rule().cosine_other_turns),
-        containment=asked.containment,
-        remove_template_variants=asked.remove_template_variants,
-    )
 
 
 def _steps(recipe: Recipe, models: Models, progress: Progress) -> list[tuple[str, Callable[[pl.DataFrame], Outcome]]]:

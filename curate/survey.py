@@ -48,7 +48,6 @@ def audit_files(
     """Read the files, run every step on the rows as they are, and gather what was found."""
     read = files.read(data, format=format)
     eval_files = overlap.read_eval_files(eval_paths, shipped) if eval_paths else []
-    encode, exact = models.encoder.encode, models.encoder.exact().encode
     scores = toxicity.turn_scores(read.chats, models.score_toxicity, progress=progress)
     threshold = models.score_toxicity.threshold
     outcomes = {
@@ -57,7 +56,8 @@ def audit_files(
         "pii": placeholders.replace(read.chats, models.find_pii, progress),
         "toxicity": toxicity.drop_scored(read.chats, scores, threshold=threshold),
     }
-    check = overlap.check(read.chats, eval_files, encode, exact, progress=progress) if eval_files else None
+    encode = models.encoder.encode
+    check = overlap.check(read.chats, eval_files, encode, models.judge, progress=progress) if eval_files else None
     return audit(
         read.chats,
         read.quarantined,

@@ -9,9 +9,12 @@ and encoding. `loose` also forgets sentence punctuation, for comparing by shingl
 
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+
+import numpy as np
+import polars as pl
 
 # Zero-width and bidi marks, soft hyphen, byte-order mark: invisible, so two texts that differ by them look equal.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
@@ -34,8 +37,19 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 
+# The same in lower-case ASCII, for an engine without look-ahead.
+_ASCII_TOKEN = r"<[a-z_]+_[0-9]+>|[0-9]+(?:[.,][0-9]+)*|[a-z0-9_]+(?:'[a-z0-9_]+)?|[+\-*/=<>%^&|~#@$]"
+
 # What PII replacement leaves behind is nobody's name and nobody's number.
 PLACEHOLDER = re.compile(r"<[A-Z_]+_\d+>")
+
+# Words that say little about what a text is about. Kept in questions and negations by whoever reads these.
+_SMALL = """a an the this that these those of to in on at by for from with as and or but if so than then there here it its he
+    she they them his him her their theirs we us our you your i me my mine is are was were be been being am do does did have
+    has had having will would shall should can could may might must not no nor what which who whom whose when where why how
+    all any both each few more most other some such only own same too very just also into about over under again once out up
+    down off s t re ve ll d m don please give tell let get got one ones"""
+SMALL_WORDS = frozenset(_SMALL.split())
 
 SHINGLE = 5
 A_FEW_WORDS = 3
@@ -60,6 +74,20 @@ def _latin_if_mixed(word: re.Match[str]) -> str:
 def tokens(text: str) -> list[str]:
     """Words, numbers and operators of the normal form, in order."""
     return _TOKEN.findall(normalise(text))
+
+
+def all_tokens(texts: Sequence[str]) -> pl.Series:
+    """The tokens of many texts, as lists: what `tokens` says of each. What is ASCII, most of it, is cut without Python."""
+    plain = [i for i, text in enumerate(texts) if text.isascii()]
+    other = [i for i, text in enumerate(texts) if not text.isascii()]
+    ascii_only = pl.Series([texts[i] for i in plain], dtype=pl.String)
+    found = pl.concat(
+        [
+            ascii_only.str.to_lowercase().str.extract_all(_ASCII_TOKEN),
+            pl.Series([tokens(texts[i]) for i in other], dtype=pl.List(pl.String)),
+        ]
+    )
+    return found.gather(np.argsort(np.array(plain + other, dtype=np.int64)))
 
 
 def loose(text: str) -> str:
@@ -231,10 +259,10 @@ def _same_name(a: str, b: str) -> bool:
     """Equal, or one typo apart for names of five letters and more."""
     if a == b or a.rstrip("s") == b.rstrip("s"):
         return True
-    return min(len(a), len(b)) >= 5 and _one_edit_apart(a, b)
+    return min(len(a), len(b)) >= 5 and one_edit_apart(a, b)
 
 
-def _one_edit_apart(a: str, b: str) -> bool:
+def one_edit_apart(a: str, b: str) -> bool:
     """Levenshtein distance 1, or two neighbours swapped."""
     if abs(len(a) - len(b)) > 1:
         return False

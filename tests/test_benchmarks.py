@@ -17,8 +17,7 @@ from benchmarks import machine
 from benchmarks.overlap import baselines, judging, pairs
 from benchmarks.overlap import measure as overlap_measure
 from benchmarks.planted import measure as planted_measure
-from curate import overlap, shipped
-from curate.certificate import measured_recall
+from curate import calibrations, overlap, shipped
 from curate.errors import BadInput
 
 ROOT = Path(__file__).parents[1]
@@ -62,8 +61,10 @@ def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             }
             file.write(json.dumps(pair) + "\n")
     (folder / "chat").mkdir()
-    chats = [{"instruction": OTHER, "output": "It stops at the lake."}]
+    chats = [{"instruction": OTHER, "input": "", "output": "It stops at the lake."}]
     (folder / judging.INSTRUCTIONS).write_text(json.dumps(chats))
+    question = {"question_id": 1, "category": "writing", "turns": ["Describe the harbour of Ost at dawn.", "Shorter."]}
+    (folder / pairs.MT_BENCH).write_text(json.dumps(question) + "\n")
     return folder
 
 
@@ -75,7 +76,7 @@ def test_overlap_runs_on_a_toy_input(
     overlap_measure.main()
     printed = capsys.readouterr().out
     assert re.search(r"\| same \| gsm8k \| verbatim \| 1 \| 100\.0 ", printed)
-    assert "| instruction_1100 x gsm8k | 1 |" in printed
+    assert "| instruction_1100 x gsm8k, mt-bench | 2 |" in printed
 
 
 def test_overlap_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,10 +108,10 @@ def test_ngrams_by_hand() -> None:
 
 def test_the_shipped_figures_are_those_of_the_default_rule() -> None:
     table = json.loads(shipped.model("overlap_recall.json").read_text(encoding="utf-8"))
-    ours = [entry for entry in table if entry["rule"] == overlap.Rule().fingerprint()]
+    ours = [entry for entry in table if entry["rule"] == overlap.Rule().pair_rule]
     assert len(ours) >= 2, "the default rule changed: python benchmarks/overlap/measure.py --data DIR --write"
     for entry in ours:
-        claim = measured_recall(entry["encoder"], entry["rule"])
+        claim = calibrations.claim(entry["encoder"], entry["rule"])
         assert claim["not_measured"] == ["translation"]
         for figure in claim["classes"].values():
             assert 0 <= figure["low"] <= figure["recall"] <= figure["high"] <= 1

@@ -36,22 +36,22 @@ def test_imports_run_downwards(path: Path) -> None:
 
 def test_rooms_inside_a_package_have_no_cycle() -> None:
     for package in ("curate", "train", "evalsuite"):
-        rooms = {p.stem: p for p in (ROOT / package).glob("*.py")}
-        below = {
-            room: {name.split(".")[1] for name in _imports(path) if name.startswith(f"{package}.")}
-            & rooms.keys() - {room}
-            for room, path in rooms.items()
-        }
+        rooms = {_name(path): path for path in (ROOT / package).rglob("*.py") if path.stem != "__init__"}
+        below = {room: _imports(path) & rooms.keys() - {room} for room, path in rooms.items()}
         while free := [room for room, needs in below.items() if not needs & below.keys()]:
             for room in free:
                 del below[room]
         assert not below, f"{package}: these rooms import each other in a circle: {sorted(below)}"
 
 
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
 def test_import_curate_and_help_load_no_heavy_library() -> None:
     code = (
         "import sys, pkgutil, importlib, curate\n"
-        "for m in pkgutil.iter_modules(curate.__path__): importlib.import_module('curate.' + m.name)\n"
+        "for m in pkgutil.walk_packages(curate.__path__, 'curate.'): importlib.import_module(m.name)\n"
         "import winnow\n"
         "print(sorted({'torch', 'transformers', 'sentence_transformers', 'presidio_analyzer', 'matplotlib', 'sklearn'} & set(sys.modules)))"
     )

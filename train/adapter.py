@@ -164,7 +164,8 @@ def _manifest(
         "data": {
             "train_sha256": request["train_file"],
             "certificate_sha256": request["certificate"],
-            "certificate_signed": bool(stated.get("signed")),
+            "certificate_signed": prepared.standing.signed,
+            "certificate_keys": prepared.standing.to_dict()["trusted_keys"],
             "fingerprint": stated["training"]["fingerprint"],
             "rows": len(prepared.rows),
             "dropped": list(prepared.dropped),

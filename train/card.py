@@ -28,11 +28,7 @@ def card(manifest: Mapping[str, Any], cost: Mapping[str, Any]) -> str:
     evals = "\n".join(
         f"- `{_code(e['name'])}` ({e['cases']:,} cases, SHA-256 `{e['sha256']}`)" for e in data["eval_files"]
     )
-    signature = (
-        "It is signed."
-        if data["certificate_signed"]
-        else "It is unsigned: it protects against accident, not against forgery."
-    )
+    signature = _signature(data)
     return f"""---
 base_model: {_quoted(name)}
 library_name: peft
@@ -117,3 +113,11 @@ def _code(text: str) -> str:
 def _quoted(text: str) -> str:
     """Text as a YAML and Python string alike."""
     return json.dumps(text, ensure_ascii=False)
+
+
+def _signature(data: Mapping[str, Any]) -> str:
+    if data["certificate_keys"]:
+        return "It is signed by a key that the trainer was told to trust."
+    if data["certificate_signed"]:
+        return "It is signed, by a key that the trainer was not told to trust: that protects against accident only."
+    return "It is unsigned: it protects against accident, not against forgery."

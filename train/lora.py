@@ -12,7 +12,7 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from curate.iteration import Iteration, json_text
 from curate.pipeline import peak_memory_mib
 from curate.progress import Progress, silent
 from curate.save import said
+from curate.signature import PublicKey
 from train import adapter, bases, checkpoint, loop
 from train.adapter import Trained
 from train.batches import count
@@ -53,9 +54,16 @@ def certified(path: Path) -> Iteration:
     return iterations.open(path)
 
 
-def dry_run(iteration: Iteration, base: str | Path, options: Options, *, progress: Progress = silent) -> Prepared:
+def dry_run(
+    iteration: Iteration,
+    base: str | Path,
+    options: Options,
+    *,
+    trusted: Sequence[PublicKey] = (),
+    progress: Progress = silent,
+) -> Prepared:
     """The same preparation as `train`, nothing written. Two steps are timed where loading the base is cheap."""
-    prepared = prepare(iteration, base, options, progress=progress)
+    prepared = prepare(iteration, base, options, trusted=trusted, progress=progress)
     weights = sum(file.stat().st_size for file in prepared.folder.glob("*.safetensors"))
     if weights > QUICK_WEIGHTS and prepared.device == "cpu":
         return prepared
@@ -75,6 +83,7 @@ def train(
     base: str | Path,
     options: Options = Options(),
     *,
+    trusted: Sequence[PublicKey] = (),
     progress: Progress = silent,
     say: Say = lambda sentence: None,
 ) -> Trained:
@@ -84,7 +93,7 @@ def train(
     be used and for a folder that holds another run's model, Surroundings when memory or disk give out.
     """
     began = time.monotonic()
-    prepared = prepare(iteration, base, options, progress=progress)
+    prepared = prepare(iteration, base, options, trusted=trusted, progress=progress)
     facts = bases.facts(prepared.folder)
     request = request_of(prepared, facts)
     if finished := adapter.already(iteration.path, request):

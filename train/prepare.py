@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from curate import files
-from curate.certificate import Statement, check_bytes, tool_version
+from curate.certificate import Statement, check_bytes, opened, tool_version
 from curate.errors import BadInput, Refused
 from curate.iteration import Iteration
 from curate.progress import Progress, silent
+from curate.signature import PublicKey, Standing
 from train import bases, cost, render
 from train.batches import Counts, Step, count, plan
 from train.options import Options
@@ -33,6 +34,7 @@ class Prepared:
 
     iteration: Iteration
     statement: Statement
+    standing: Standing
     base: str
     folder: Path
     tokenizer: Any
@@ -83,6 +85,7 @@ class Prepared:
             "trainable_parameters": self.sizes.adapter,
             "gflop_per_token": sum(self.flop_per_token.values()) / 1e9,
             "device": self.device,
+            "certificate": self.standing.to_dict(),
             "predicted_seconds": self.predicted_seconds,
             "predicted_price": self._price(),
             "notes": list(self.notes),
@@ -113,20 +116,30 @@ class Prepared:
         )
 
 
-def certified(iteration: Iteration) -> Statement:
-    """The iteration's certificate, after comparing it with the training file's bytes. Refused otherwise; no flag skips it."""
+def certified(iteration: Iteration, trusted: Sequence[PublicKey] = ()) -> tuple[Statement, Standing]:
+    """The iteration's certificate, after comparing it with the training file's bytes, and who signed it.
+
+    Refused otherwise; no flag skips it. With keys to trust, one of them must have signed it.
+    """
     try:
-        statement = iteration.certificate()
+        statement, standing = opened(iteration.data / "certificate.json", trusted)
     except BadInput as error:
         what = f"{error.what}, and nothing is trained on without one"
         raise Refused(what, where=error.where, hint="winnow curate DATA --eval FILE -o NEW_ITERATION") from None
     check_bytes(iteration.train_file, statement)
-    return statement
+    return statement, standing
 
 
-def prepare(iteration: Iteration, base: str | Path, options: Options, *, progress: Progress = silent) -> Prepared:
+def prepare(
+    iteration: Iteration,
+    base: str | Path,
+    options: Options,
+    *,
+    trusted: Sequence[PublicKey] = (),
+    progress: Progress = silent,
+) -> Prepared:
     """Check everything that can be checked without the model's weights. Raises before anything is written."""
-    statement = certified(iteration)
+    statement, standing = certified(iteration, trusted)
     chats = iteration.chats()
     check_bytes(iteration.train_file, statement)  # again: what was read is what was certified
     folder = bases.find(base)
@@ -149,6 +162,7 @@ def prepare(iteration: Iteration, base: str | Path, options: Options, *, progres
     return Prepared(
         iteration=iteration,
         statement=statement,
+        standing=standing,
         base=str(base),
         folder=folder,
         tokenizer=tokenizer,

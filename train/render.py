@@ -20,7 +20,7 @@ from typing import Any
 import polars as pl
 
 from curate.errors import BadInput
-from curate.messages import parts_not_text
+from curate.layouts.messages import parts_not_text
 from curate.progress import Progress, silent
 
 Messages = list[dict[str, Any]]

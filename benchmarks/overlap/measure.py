@@ -3,7 +3,7 @@
     python benchmarks/overlap/measure.py --data DIR [--write] [--large]
 
 DIR holds the public sets of `benchmarks/overlap/README.md`; none is shipped. A pair becomes a training row and an eval case,
-and `curate.overlap.check` decides. `--write` stores the figures for certificates (from the sets whose licence allows it)
+and `curate.overlap.check` decides, with pair rules that were trained without the item. `--write` stores the figures for certificates (from the sets whose licence allows it)
 and puts the tables into the README beside this script. `--large` adds Dolly's 15,011 rows: some minutes, when not cached.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.overlap import pairs
+from benchmarks.overlap.folds import out_of_fold
 from benchmarks.overlap.judging import Alarms, Bench, measured
 from benchmarks.overlap.tables import compared, tables
 from curate import cache, encoder, files, shipped
@@ -49,7 +50,17 @@ def main() -> None:
         with cache.open() as held:
             encoders = [encoder.load(options.encoder, precision=each, cache=held) for each in options.precision]
             # Dolly's answers are long; one precision is enough for a figure that is only printed.
-            benches = [measured(each, given, options.data, options.large and each is encoders[0]) for each in encoders]
+            items = sorted({item for _, item in pairs.items(given, options.data)} | {pair.item for pair in given})
+            benches = [
+                measured(
+                    each,
+                    given,
+                    options.data,
+                    options.large and each is encoders[0],
+                    out_of_fold(options.data, each, items),
+                )
+                for each in encoders
+            ]
             page = "\n\n".join([compared(benches), *tables(benches[0])])
         print(page)
         if options.write:
@@ -69,14 +80,14 @@ def entry(bench: Bench) -> dict[str, Any]:
         some = [p for p in (drawn if source == "*" else allowed) if p.kind in kinds and source in ("*", p.source)]
         classes[name] = _figure(bench.hits(some), len(some), said)
     changed = [p for p in allowed if p.kind == "numbers changed"]
-    told = sum(bench.judged.variant((p.candidate, p.item), Rule().cosine) for p in changed)
+    told = sum(bench.judged.variant((p.candidate, p.item)) for p in changed)
     classes["template variant"] = _figure(
         told, len(changed), "GSM8K test questions with every number changed by us: told apart, and kept"
     )
     alarms = next((a for a in bench.alarms if a.ok and not a.name.startswith("GSM8K")), None)
     return {
         "encoder": bench.encoder.fingerprint,
-        "rule": Rule().fingerprint(),
+        "rule": Rule().pair_rule,
         "name": f"{bench.encoder.name}, {bench.encoder.precision}",
         "date": _today(),
         "data": "GSM8K (MIT), HumanEval (MIT), rephrasings of both from llm-decontaminator (Apache-2.0), MT-bench (Apache-2.0)",
@@ -91,7 +102,7 @@ def _figure(hits: int, n: int, source: str) -> dict[str, Any]:
 
 
 def _false_alarms(alarms: Alarms) -> dict[str, Any]:
-    it = wilson(alarms.at[Rule().cosine], alarms.pairs)
+    it = wilson(alarms.at[Rule().probability], alarms.pairs)
     bounds = {"per_million": it.value, "low": it.low, "high": it.high}
     figures = {name: round(1e6 * (value or 0), 2) for name, value in bounds.items()}
     return figures | {"pairs": alarms.pairs, "source": alarms.name}

@@ -2,14 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from benchmarks.overlap import baselines, pairs
 from benchmarks.overlap.judging import CUTS, Bench
-from benchmarks.overlap.pairs import Pair
-from benchmarks.toxicity.measure import auc, interval
-from curate import ngrams, overlap, text
-from curate.encoder import Encoder
 from curate.overlap import Rule
 from curate.stats import wilson
 
@@ -25,7 +19,6 @@ def tables(bench: Bench) -> list[str]:
         _recall_table(bench),
         _alarms_table(bench),
         _trade_off_table(bench),
-        _auc_table(bench),
     ]
 
 
@@ -36,7 +29,7 @@ def compared(benches: Sequence[Bench]) -> str:
     places = [(p.candidate, p.item) for p in benches[0].pairs]
     for other in benches[1:]:
         differ = sum(
-            benches[0].judged.overlaps(p, Rule().cosine) != other.judged.overlaps(p, Rule().cosine) for p in places
+            benches[0].judged.overlaps(p, Rule().probability) != other.judged.overlaps(p, Rule().probability) for p in places
         )
         said = f"{benches[0].encoder.precision} and {other.encoder.precision}"
         lines.append(f"- {said}: {differ} of {len(places):,} pairs are judged differently")
@@ -55,7 +48,7 @@ def _recall_table(bench: Bench) -> str:
     for (source, kind, label), some in bench.groups.items():
         n = len(some)
         plain = baselines.cosines(bench.encoder, [p.candidate for p in some], [p.item for p in some])
-        variants = sum(bench.judged.variant((p.candidate, p.item), Rule().cosine) for p in some)
+        variants = sum(bench.judged.variant((p.candidate, p.item)) for p in some)
         shares = [f"{100 * float((plain >= cut).mean()):.1f}" for cut in (0.5, 0.8, 0.9)]
         for size in (10, 13):
             shared = sum(baselines.shares_ngram(p.candidate, p.item, size) for p in some)
@@ -73,7 +66,7 @@ def _alarms_table(bench: Bench) -> str:
     for some in bench.alarms:
         star = "" if some.ok else " *"
         lines.append(
-            f"| {some.name}{star} | {some.pairs:,} | {some.at[Rule().cosine]} | {some.per_million(Rule().cosine)} |"
+            f"| {some.name}{star} | {some.pairs:,} | {some.at[Rule().probability]} | {some.per_million(Rule().probability)} |"
         )
     return "\n".join(lines)
 
@@ -92,49 +85,6 @@ def _trade_off_table(bench: Bench) -> str:
         cells = [f"{1e6 * alarms.at[cut] / alarms.pairs:.1f}" for cut in CUTS]
         lines.append(f"| per million: {alarms.name} | {alarms.pairs:,} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _auc_table(bench: Bench) -> str:
-    """Same against other, within a source: the rule's score is containment or cosine, and 0 where facts conflict."""
-    lines = ["### AUC, same against other (500 bootstrap draws)", ""]
-    lines += [
-        "| pairs | same | other | containment or cosine, facts agreeing | plain cosine |",
-        "|---|---|---|---|---|",
-    ]
-    for source, kinds in {
-        "gsm8k": ("rephrase_en",),
-        "humaneval": ("rephrase_python", "translate_java"),
-        "humaneval *": ("codealpaca_nearest",),
-    }.items():
-        name = source.removesuffix(" *")
-        same = [p for p in bench.pairs if p.source == name and p.label == 1 and p.kind in kinds]
-        other = [
-            p
-            for p in bench.pairs
-            if p.source == name and p.label == 0 and (p.kind in kinds or (p.ok and source == name))
-        ]
-        if not same or not other:
-            continue
-        some = same + other
-        labels = np.array([1.0] * len(same) + [0.0] * len(other))
-        plain = baselines.cosines(bench.encoder, [p.candidate for p in some], [p.item for p in some])
-        ours, theirs = (
-            interval(np.column_stack([labels, scores]), auc) for scores in (_scores(bench.encoder, some), plain)
-        )
-        lines.append(f"| {source}: {', '.join(kinds)} | {len(same)} | {len(other)} | {ours} | {theirs} |")
-    return "\n".join(lines)
-
-
-def _scores(model: Encoder, some: Sequence[Pair]) -> np.ndarray:
-    numbers = np.arange(len(some))
-    rows, items = [p.candidate for p in some], [p.item for p in some]
-    meant = overlap._exact_cosines(numbers, numbers, rows, items, model.exact().encode)
-    scores = []
-    for pair, cosine in zip(some, meant, strict=True):
-        worded = ngrams.contained([pair.candidate], [pair.item], size=Rule().ngram, floor=0.0)
-        agree = text.conflict(text.facts(pair.candidate), text.facts(pair.item), Rule().facts) is None
-        scores.append(max([cosine, *(found.share for found in worded)]) if agree else 0.0)
-    return np.array(scores)
 
 
 def share(hits: int, n: int) -> str:

@@ -28,11 +28,13 @@ from curate.report.blocks import (
     Note,
     Page,
     Pair,
+    Passage,
     Plot,
     Section,
     Severity,
     Table,
 )
+from curate.wording import marked, ranges
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -48,6 +50,7 @@ __all__ = [
     "Kind",
     "Note",
     "Pair",
+    "Passage",
     "Plot",
     "Report",
     "Section",
@@ -122,6 +125,11 @@ def form_of(path: Path) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Figure):
         return {"type": "Figure", **_fields(value), "text": str(value)}
+    if isinstance(value, Pair):
+        # The texts are whole and plain; where they differ is said by places in them.
+        left, right = marked(value.left, value.right)
+        where = {"left_differs": ranges(left), "right_differs": ranges(right)}
+        return {"type": "Pair", **_fields(value), **_plain(where)}
     if is_dataclass(value):
         return {"type": type(value).__name__, **_fields(value)}
     if isinstance(value, float):

@@ -151,23 +151,34 @@ class Finding:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two texts side by side, differing words marked."""
+    """Two texts side by side, differing words marked. Of each, `limit` characters are shown."""
 
     left: str
     right: str
     left_label: str
     right_label: str
     note: str = ""
+    limit: int = 600
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One text as it stands, and whose it is. `limit` characters of it are shown."""
+
+    text: str
+    label: str
+    limit: int = 600
 
 
 @dataclass(frozen=True)
 class Note:
-    """A paragraph: a caveat, what was not measured, how to read a table."""
+    """A paragraph: a caveat, what was not measured, how to read a table. With a title it heads the blocks that follow."""
 
     text: str
+    title: str = ""
 
 
-Block = Table | Plot | Finding | Pair | Note
+Block = Table | Plot | Finding | Pair | Passage | Note
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A report as Markdown: tables for numbers, fenced blocks for texts, every character of dataset text escaped."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from curate.report.blocks import (
     SYMBOLS,
@@ -12,12 +12,14 @@ from curate.report.blocks import (
     Note,
     Page,
     Pair,
+    Passage,
     Plot,
     Section,
     Table,
     cell_text,
 )
-from curate.report.excerpt import bracketed, differing, excerpt, one_line, visible
+from curate.report.excerpt import differing, excerpt, one_line
+from curate.wording import Span
 
 TEXT_LIMIT = 300
 
@@ -63,6 +65,8 @@ def _section(section: Section) -> Iterator[str]:
 def _block(block: Block) -> Iterator[str]:
     match block:
         case Note():
+            if block.title:
+                yield f"### {escaped(block.title)}\n"
             yield f"{escaped(block.text)}\n"
         case Table():
             yield from _table(block)
@@ -74,6 +78,10 @@ def _block(block: Block) -> Iterator[str]:
             yield from _finding(block)
         case Pair():
             yield from _pair(block)
+        case Passage():
+            piece = excerpt(block.text, block.limit)
+            yield f"{escaped(block.label)}{f' ({piece.cut})' if piece.cut else ''}\n"
+            yield _fenced(piece.text)
 
 
 def _finding(finding: Finding) -> Iterator[str]:
@@ -109,15 +117,29 @@ def _cell(cell: Cell, column: Column, basis: str) -> str:
 
 
 def _pair(pair: Pair) -> Iterator[str]:
-    left, left_cut, right, right_cut = differing(pair.left, pair.right)
-    for label, text, cut in (
-        (pair.left_label, bracketed(left, "[-", "-]"), left_cut),
-        (pair.right_label, bracketed(right, "{+", "+}"), right_cut),
-    ):
+    left, left_cut, right, right_cut = differing(pair.left, pair.right, pair.limit)
+    for label, spans, cut in ((pair.left_label, left, left_cut), (pair.right_label, right, right_cut)):
         yield f"{escaped(label)}{f' ({cut})' if cut else ''}\n"
-        yield _fenced(visible(text))
+        yield _quoted(spans)
     if pair.note:
         yield f"{escaped(pair.note)}\n"
+
+
+def _quoted(spans: Sequence[Span]) -> str:
+    """The spans as a quotation, what differs in bold. What differs never runs over a line end."""
+    shown = []
+    for place, (text, differs) in enumerate(spans):
+        before = spans[place - 1].text[-1:] if place else ""
+        after = spans[place + 1].text[:1] if place + 1 < len(spans) else ""
+        shown.append(_bold(text, before, after) if differs else "\n".join(escaped(line) for line in text.split("\n")))
+    lines = [re.sub("^ +", lambda gap: "&nbsp;" * len(gap[0]), line) for line in "".join(shown).split("\n")]
+    return "> " + "\\\n> ".join(lines) + "\n"
+
+
+def _bold(text: str, before: str, after: str) -> str:
+    """In stars, or in a tag where stars between a letter and a sign would stay stars."""
+    stars = (text[0].isalnum() or not before.isalnum()) and (text[-1].isalnum() or not after.isalnum())
+    return f"**{escaped(text)}**" if stars else f"<b>{escaped(text)}</b>"
 
 
 def _fenced(text: str) -> str:

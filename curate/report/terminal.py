@@ -1,9 +1,10 @@
 """A report on a terminal: rich renderables, built from Text so that dataset text is never read as markup."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table as Grid
@@ -20,16 +21,22 @@ from curate.report.blocks import (
     Note,
     Page,
     Pair,
+    Passage,
     Plot,
     Section,
     Table,
     cell_text,
 )
 from curate.report.excerpt import bracketed, differing, excerpt, one_line, visible
+from curate.wording import Span
 
 ROWS_SHOWN = 12
 SAMPLES_SHOWN = 3
 TEXT_LIMIT = 160
+
+TWO_COLUMNS = 90  # characters from which a pair stands side by side
+# What differs on each side: with colour, and without.
+LEFT, RIGHT = ("bold yellow", "[-", "-]"), ("bold cyan", "{+", "+}")
 
 COLOURS = {"critical": "bold red", "warning": "yellow", "notice": "cyan", "good": "green"}
 
@@ -45,8 +52,7 @@ def _page(page: Page) -> Iterator[RenderableType]:
         yield Text(visible(page.subtitle), style="dim")
     if page.facts:
         yield Padding(_facts(page.facts), (1, 0, 0, 0))
-    for section in page.sections:
-        yield from _section(section)
+    yield from map(section, page.sections)
 
 
 def _facts(facts: tuple[Fact, ...]) -> Grid:
@@ -59,18 +65,18 @@ def _facts(facts: tuple[Fact, ...]) -> Grid:
     return grid
 
 
-def _section(section: Section) -> Iterator[RenderableType]:
-    yield Text("")
-    yield Rule(Text(visible(section.title), style="bold"), align="left", style="dim")
-    if section.text:
-        yield Text(visible(section.text))
-    for block in section.blocks:
-        yield from _block(block)
+def section(part: Section) -> RenderableType:
+    """One section as a renderable."""
+    rule = Rule(Text(visible(part.title), style="bold"), align="left", style="dim")
+    said = [Text(visible(part.text))] if part.text else []
+    return Group(Text(""), rule, *said, *(shown for block in part.blocks for shown in _block(block)))
 
 
 def _block(block: Block) -> Iterator[RenderableType]:
     match block:
         case Note():
+            if block.title:
+                yield Text(f"\n{visible(block.title)}", style="bold")
             yield Text(visible(block.text), style="dim")
         case Table():
             yield from _table(block, ROWS_SHOWN)
@@ -80,7 +86,9 @@ def _block(block: Block) -> Iterator[RenderableType]:
         case Finding():
             yield from _finding(block)
         case Pair():
-            yield from _pair(block)
+            yield _Pair(block)
+        case Passage():
+            yield _Passage(block)
 
 
 def _finding(finding: Finding) -> Iterator[RenderableType]:
@@ -151,14 +159,51 @@ def _cell(cell: Cell, column: Column, basis: str = "", gap: str = "  ") -> Text:
     return Text(one_line(text), style="cyan" if column.kind == "code" else "")
 
 
-def _pair(pair: Pair) -> Iterator[RenderableType]:
-    left, left_cut, right, right_cut = differing(pair.left, pair.right)
-    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=True, header_style="dim")
-    grid.add_column(Text(visible(pair.left_label)), ratio=1, overflow="fold")
-    grid.add_column(Text(visible(pair.right_label)), ratio=1, overflow="fold")
-    grid.add_row(Text(bracketed(left, "[-", "-]")), Text(bracketed(right, "{+", "+}")))
-    if left_cut or right_cut:
-        grid.add_row(Text(left_cut, style="dim"), Text(right_cut, style="dim"))
-    yield grid
-    if pair.note:
-        yield Text(visible(pair.note), style="dim")
+@dataclass(frozen=True)
+class _Pair:
+    """Two columns where there is room for them. What differs is coloured and bold, or bracketed where nothing can be."""
+
+    pair: Pair
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        pair = self.pair
+        left, left_cut, right, right_cut = differing(pair.left, pair.right, pair.limit)
+        sides = (
+            (pair.left_label, _marked(left, LEFT, console), left_cut),
+            (pair.right_label, _marked(right, RIGHT, console), right_cut),
+        )
+        if options.max_width >= TWO_COLUMNS:
+            grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=True, header_style="dim")
+            for label, _, _ in sides:
+                grid.add_column(Text(visible(label)), ratio=1, overflow="fold")
+            grid.add_row(*(text for _, text, _ in sides))
+            if left_cut or right_cut:
+                grid.add_row(*(Text(cut, style="dim") for _, _, cut in sides))
+            yield grid
+        else:
+            for label, text, cut in sides:
+                yield from _passage(label, text, cut)
+        if pair.note:
+            yield Text(visible(pair.note), style="dim")
+
+
+@dataclass(frozen=True)
+class _Passage:
+    passage: Passage
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        piece = excerpt(self.passage.text, self.passage.limit)
+        yield from _passage(self.passage.label, Text(piece.text), piece.cut)
+
+
+def _passage(label: str, text: Text, cut: str) -> Iterator[RenderableType]:
+    yield Text(visible(label) + (f" ({cut})" if cut else ""), style="dim")
+    text.overflow = "fold"
+    yield Padding(text, (0, 0, 1, 2), expand=False)
+
+
+def _marked(spans: Sequence[Span], look: tuple[str, str, str], console: Console) -> Text:
+    style, opening, closing = look
+    if console.color_system is None:
+        return Text(bracketed(spans, opening, closing))
+    return Text.assemble(*((text, style if differs else "") for text, differs in spans))

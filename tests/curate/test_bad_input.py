@@ -50,7 +50,8 @@ def place(tmp_path: Path) -> Path:
 
 def _run(place: Path, out: Path, models, data: str = "good.jsonl"):  # type: ignore[no-untyped-def]
     sources = pipeline.Sources([place / data], [place / "eval.jsonl"])
-    return pipeline.curate(sources, out, recipe.Recipe(), lambda asked: models)
+    unmeasured = recipe.of({"overlap": {"allow_uncalibrated": True}})
+    return pipeline.curate(sources, out, unmeasured, lambda asked: models)
 
 
 def test_bad_lines_are_quarantined_and_the_good_ones_read(place: Path) -> None:

@@ -15,9 +15,10 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curate import chats, containers, files, packed, records, save
+from curate import chats, files, save
 from curate.errors import BadInput, Surroundings
 from curate.formats import from_chat
+from curate.layouts import containers, packed, records
 
 ALPACA = [
     {"instruction": "Add.", "input": "2, 3", "output": "5"},

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from curate import chats, formats
 from curate.chats import FORM_KEY
 from curate.formats import BadRow, from_chat, guess, map_strings, to_chat
-from curate.jsonvalues import DEEPEST
-from curate.messages import ROLE_OF
+from curate.layouts.jsonvalues import DEEPEST
+from curate.layouts.messages import ROLE_OF
 
 Record = dict[str, Any]
 

@@ -1,11 +1,15 @@
 """Laws of the search: all pairs, whatever the order and the blocks; then equality with two plain loops."""
 
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import neighbours
+from curate import neighbours, products
 from curate.errors import BadInput, Surroundings
 from curate.neighbours import Pairs
 
@@ -50,6 +54,15 @@ def test_self_pairs_are_each_pair_once_without_the_row_itself(n: int, seed: int,
 
 
 @settings(max_examples=40, deadline=None)
+@given(sizes, st.integers(0, 9), st.integers(1, 50))
+def test_pairs_in_both_views_reach_both_floors(n: int, seed: int, block: int) -> None:
+    a, b = vectors(n, seed), vectors(n, seed + 1)
+    near = {(i, j) for i, j, _ in reference(b, b, 0.5)}
+    expected = [(i, j, score) for i, j, score in reference(a, a, 0.6) if i < j and (i, j) in near]
+    assert triples(neighbours.self_pairs_in_both(a, b, 0.6, 0.5, block=block)) == expected
+
+
+@settings(max_examples=40, deadline=None)
 @given(sizes, sizes, st.integers(0, 9), st.integers(1, 50))
 def test_best_match_is_the_nearest_and_the_first_of_equals(n: int, m: int, seed: int, block: int) -> None:
     left, right = vectors(n, seed), vectors(m, seed + 1)
@@ -73,6 +86,96 @@ def test_a_wide_search_does_not_depend_on_blocks_or_order() -> None:
         again = sorted((int(order[i]), j, score) for i, j, score in triples(other.pairs))
         assert again == triples(whole.pairs)
         assert other.best_score.tobytes() == whole.best_score.tobytes()
+
+
+def same(one: neighbours.Search, other: neighbours.Search) -> bool:
+    """Equal in all but the histogram, whose edges may round to either side."""
+    return (
+        triples(one.pairs) == triples(other.pairs)
+        and one.best_left.tolist() == other.best_left.tolist()
+        and one.best_score.tobytes() == other.best_score.tobytes()
+        and one.compared == other.compared == other.histogram.sum()
+    )
+
+
+def test_a_file_a_stream_and_a_table_say_the_same(tmp_path: Path) -> None:
+    left, right = vectors(500, 1, spread=0.5), vectors(90, 2, spread=0.5)
+    np.save(tmp_path / "left.npy", left)
+    on_disk = np.load(tmp_path / "left.npy", mmap_mode="r")
+    whole = neighbours.search(left, right, 0.8, block=64)
+    assert same(whole, neighbours.search(on_disk, right, 0.8, block=64))
+    portions = (left[i:j] for i, j in ((0, 3), (3, 3), (3, 200), (200, 500)))
+    assert same(whole, neighbours.search(portions, right, 0.8, block=64))
+
+
+def test_a_bad_row_of_a_stream_is_named_by_its_number() -> None:
+    left = vectors(50, 1)
+    left[33, 0] = np.nan
+    with pytest.raises(BadInput, match="vector 33 "):
+        neighbours.search((left[i : i + 10] for i in range(0, 50, 10)), vectors(4, 2), 0.5, block=4)
+
+
+def test_memory_does_not_grow_with_the_left_side() -> None:
+    right = vectors(100, 2, dimensions=64)
+
+    def stream(blocks: int) -> Iterator[np.ndarray]:
+        for seed in range(blocks):
+            yield vectors(200, seed, dimensions=64)
+
+    def peak(blocks: int) -> int:
+        tracemalloc.start()
+        neighbours.search(stream(blocks), right, 0.99999, block=100)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(2)
+    assert peak(60) < 1.5 * peak(6) < 4_000_000  # 60 blocks are 3 MB of vectors and 4.8 MB of cosines
+
+
+def test_an_unrelated_row_changes_nothing_else() -> None:
+    left, right = vectors(300, 1), vectors(40, 2)
+    found = neighbours.search(left, right, 0.9, block=50)
+    more = neighbours.search(np.concatenate([left, -right[:1]]), right, 0.9, block=50)
+    assert triples(found.pairs) == triples(more.pairs)
+    assert found.best_score.tobytes() == more.best_score.tobytes()
+
+
+def test_rows_that_are_not_of_unit_length_lose_no_pair() -> None:
+    left, right = 30 * vectors(100, 1, dimensions=384), 7 * vectors(50, 2, dimensions=384)
+    floor = float(np.median(left @ right.T))
+    assert triples(neighbours.pairs_above(left, right, floor, block=16)) == reference(left, right, floor)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cpu-bf16"])
+def test_proposals_are_as_near_as_they_promise(device: products.Device) -> None:
+    left, right = vectors(200, 1, dimensions=384), vectors(150, 2, dimensions=384)
+    exact = left.astype(np.float64) @ right.astype(np.float64).T
+    there = products.on(device, right)
+    seen: list[np.ndarray] = []
+    for row in left:
+        there.look(row[None], slice(0, 150), lambda highest: (seen.append(highest.copy()), highest)[1])
+    assert np.abs(np.array(seen) - exact).max() <= there.error
+
+
+def test_bf16_proposes_and_the_sum_in_double_precision_decides() -> None:
+    left, right = vectors(700, 1, spread=0.5, dimensions=384), vectors(300, 2, spread=0.5, dimensions=384)
+    right[:50] = left[100:150]
+    coarse = neighbours.search(left, right, 0.8, device="cpu-bf16", block=256)
+    assert same(neighbours.search(left, right, 0.8), coarse)
+
+
+def test_without_a_gpu_the_gpu_is_refused() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        assert same(
+            neighbours.search(vectors(90, 1), vectors(40, 2), 0.8),
+            neighbours.search(vectors(90, 1), vectors(40, 2), 0.8, device="cuda"),
+        )
+    else:
+        with pytest.raises(Surroundings, match="no GPU"):
+            neighbours.search(vectors(2, 1), vectors(2, 2), 0.8, device="cuda")
 
 
 def test_every_repeat_is_found_whatever_stands_between() -> None:
@@ -131,6 +234,8 @@ def test_a_floor_that_finds_too_much_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(neighbours, "MOST_PAIRS", 10)
     with pytest.raises(Surroundings, match="more than 10 pairs"):
         neighbours.self_pairs_above(vectors(20, 1), -1)
+    with pytest.raises(Surroundings, match="more than 10 pairs"):
+        neighbours.search(vectors(20, 1), vectors(20, 2), -1, block=3)
 
 
 def test_windows_become_texts_with_their_highest_score() -> None:

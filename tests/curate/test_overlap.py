@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from curate import chats as chat
-from curate import overlap
+from curate import overlap, pairs
 from curate.errors import BadInput
+from curate.pairs import Judgement
 from curate.windows import Windows
 
 QUESTION = "How long may I keep the brass desk lamp before I send it back to the workshop for a refund?"
@@ -32,7 +33,7 @@ def _evals(*questions: str, ideal: str | None = None) -> list[overlap.EvalFile]:
 
 
 def _check(rows, evals, encoder, **rule):  # type: ignore[no-untyped-def]
-    return overlap.check(_frame(rows), evals, encoder.encode, encoder.encode, rule=overlap.Rule(**rule))
+    return overlap.check(_frame(rows), evals, encoder.encode, pairs.judge_with(encoder), rule=overlap.Rule(**rule))
 
 
 def _found(check: overlap.Check) -> dict[str, str]:
@@ -111,28 +112,25 @@ def test_an_eval_case_that_cannot_be_read_stops_the_run(toy_encoder) -> None:  #
 def test_the_order_of_rows_does_not_matter(toy_encoder) -> None:  # type: ignore[no-untyped-def]
     rows = _frame([[("user", f"{QUESTION} {i}"), ("assistant", "x")] for i in range(5)])
     for frame in (rows, rows.reverse()):
-        check = overlap.check(frame, _evals(QUESTION), toy_encoder.encode, toy_encoder.encode)
+        check = overlap.check(frame, _evals(QUESTION), toy_encoder.encode, pairs.judge_with(toy_encoder))
         assert sorted(check.outcome.removed["id"]) == sorted(rows["id"])
 
 
-def test_the_threshold_is_decided_in_full_precision() -> None:
-    """The proposal says .79 and .81, the exact scores .805 and .795: the exact ones decide."""
+def test_the_judge_decides_within_its_tolerance() -> None:
+    """All pairs are near by the encoder; the judge says .5002, .4996 (within the tolerance of .5) and .4990."""
 
-    def encoder(cosines: dict[str, float]):  # type: ignore[no-untyped-def]
-        def encode(texts: Sequence[str]) -> Windows:
-            rows = np.array(
-                [[cosines.get(t, 1), np.sqrt(1 - cosines.get(t, 1) ** 2)] for t in texts], np.float32
-            ).reshape(-1, 2)
-            numbers = np.arange(len(texts), dtype=np.int32)
-            return Windows(rows, numbers, numbers * 0, numbers * 0 + 1, len(texts))
+    def encode(texts: Sequence[str]) -> Windows:
+        numbers = np.arange(len(texts), dtype=np.int32)
+        return Windows(np.ones((len(texts), 1), np.float32), numbers, numbers * 0, numbers * 0 + 1, len(texts))
 
-        return encode
+    said = {"above really": 0.5002, "inside really": 0.4996, "below really": 0.4990}
 
-    rows = _frame([[("user", "above really"), ("assistant", "x")], [("user", "below really"), ("assistant", "y")]])
-    low = {"above really": 0.79, "below really": 0.81, "x": 0.0, "y": 0.0}
-    high = {"above really": 0.805, "below really": 0.795, "x": 0.0, "y": 0.0}
-    check = overlap.check(rows, _evals("completely other words"), encoder(low), encoder(high))
-    assert check.outcome.removed["id"].to_list() == ["r0"]
+    def judge(pairs):  # type: ignore[no-untyped-def]
+        return [Judgement("unrelated", said.get(a, 0.0), 0.9) for a, _ in pairs]
+
+    rows = _frame([[("user", one), ("assistant", "x")] for one in said])
+    check = overlap.check(rows, _evals("completely other words"), encode, judge, rule=overlap.Rule(probability=0.5))
+    assert check.outcome.removed["id"].to_list() == ["r0", "r1"]
 
 
 def test_nearest_names_the_highest_score_of_every_case(toy_encoder) -> None:  # type: ignore[no-untyped-def]
@@ -164,7 +162,7 @@ def _row(turns: Sequence[tuple[str, str]], fields: str | None = None, extra: str
 )
 def test_a_leak_outside_of_the_content_is_found(toy_encoder, fields: str | None, extra: str) -> None:  # type: ignore[no-untyped-def]
     rows = _row([("user", "Hello there, good day"), ("assistant", "Good day to you")], fields, extra)
-    check = overlap.check(rows, _evals(QUESTION), toy_encoder.encode, toy_encoder.encode)
+    check = overlap.check(rows, _evals(QUESTION), toy_encoder.encode, pairs.judge_with(toy_encoder))
     assert check.outcome.removed["id"].to_list() == ["r0"]
 
 
@@ -180,9 +178,9 @@ def test_a_prompt_template_that_many_eval_items_share_convicts_nobody(toy_encode
                "grey cable smells burnt", "colour ring is stuck"]  # fmt: skip
     rows = [[("user", frame.format("shade arrived with deep scratches and dents everywhere")), ("assistant", "damage")]]
     evals = _evals(*(frame.format(ticket) for ticket in tickets))
-    assert _check(rows, evals, toy_encoder, cosine=0.999, cosine_other_turns=0.999).outcome.removed.height == 0
+    assert _check(rows, evals, toy_encoder).outcome.removed.height == 0
     leak = [[("user", frame.format(tickets[3])), ("assistant", "noise")]]
-    assert _check(leak, evals, toy_encoder, cosine=0.999, cosine_other_turns=0.999).outcome.removed.height == 1
+    assert _check(leak, evals, toy_encoder).outcome.removed.height == 1
 
 
 def test_a_text_without_spaces_is_compared_letter_by_letter(toy_encoder) -> None:  # type: ignore[no-untyped-def]
@@ -196,7 +194,7 @@ def test_short_follow_ups_are_set_aside_and_counted(toy_encoder) -> None:  # typ
     rows = _frame(
         [[("user", "Where is my parcel?"), ("assistant", "Here."), ("user", "Thanks!"), ("assistant", "Gladly.")]]
     )
-    check = overlap.check(rows, [overlap.EvalFile("e", "00", case)], toy_encoder.encode, toy_encoder.encode)
+    check = overlap.check(rows, [overlap.EvalFile("e", "00", case)], toy_encoder.encode, pairs.judge_with(toy_encoder))
     assert check.outcome.removed.height == 0
     assert check.set_aside == 1
     assert "1 short follow-ups" in str(check)
@@ -205,3 +203,58 @@ def test_short_follow_ups_are_set_aside_and_counted(toy_encoder) -> None:  # typ
 def test_one_turn_in_letters_that_the_encoder_cannot_read_leaves_the_row_uncompared(toy_encoder) -> None:  # type: ignore[no-untyped-def]
     rows = [[("user", "ይህ መብራት ስንት ነው"), ("assistant", "It costs ten pounds.")]]
     assert _found(_check(rows, _evals(QUESTION), toy_encoder)) == {"r0": overlap.NOT_COMPARABLE}
+
+
+def test_an_item_that_is_split_over_two_turns_is_found(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    words = QUESTION.split()
+    halves = " ".join(words[:10]), " ".join(words[10:])
+    rows = [[("user", halves[0]), ("assistant", "Go on."), ("user", halves[1]), ("assistant", "Sixty days.")]]
+    check = _check(rows, _evals(QUESTION), toy_encoder)
+    assert _found(check) == {"r0": "copy"}
+    assert "all user turns" in check.matches["part"]
+
+
+def test_question_and_answer_together_need_less_of_the_question() -> None:
+    """The question alone is judged .4, under the bar of .5; with an answer that says the same it counts, without it does not."""
+
+    def encode(texts: Sequence[str]) -> Windows:
+        numbers = np.arange(len(texts), dtype=np.int32)
+        return Windows(np.ones((len(texts), 1), np.float32), numbers, numbers * 0, numbers * 0 + 1, len(texts))
+
+    def judge(pairs):  # type: ignore[no-untyped-def]
+        same = Judgement("paraphrase", 0.9, 0.9)
+        return [same if {a, b} == {"sixty", IDEAL} else Judgement("unrelated", 0.4, 0.9) for a, b in pairs]
+
+    rows = _frame([[("user", "one thing"), ("assistant", said)] for said in ("sixty", "no idea")])
+    check = overlap.check(rows, _evals("another", ideal=IDEAL), encode, judge, rule=overlap.Rule(probability=0.5))
+    assert _found(check) == {"r0": "paraphrase"}
+    assert check.matches["threshold"].to_list() == [0.25]
+
+
+def test_a_refusal_or_a_shared_answer_tells_nothing_of_a_case(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    refusal = "I am sorry, but I cannot help with that request, because it could do harm to you or to other people who are near you now."
+    rows = [[("user", "Say something kind about the weather here."), ("assistant", refusal)]]
+    assert _check(rows, _evals("How do I pick a lock?", ideal=refusal), toy_encoder).outcome.removed.height == 0
+    rows = [[("user", "Say something kind about the weather here."), ("assistant", IDEAL)]]
+    shared = [
+        overlap.EvalFile(
+            "e", "00", _frame([[("user", f"{q} lamp please now"), ("assistant", IDEAL)] for q in "abc"], "c")
+        )
+    ]
+    assert _check(rows, shared, toy_encoder).outcome.removed.height == 0
+
+
+def test_rows_that_match_and_are_kept_are_noted(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    ask = "What do {} metres of the grey cable for the workshop lamp cost when I collect it myself?"
+    check = _check([[("user", ask.format(3)), ("assistant", "9")]], _evals(ask.format(7)), toy_encoder)
+    assert check.outcome.ledger.select("action", "rule").rows() == [("noted", overlap.VARIANT)]
+
+
+def test_a_class_that_the_recipe_does_not_count_is_kept(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    said = "How long may I keep the brass lamp before I must send it back to the workshop to get a refund"
+    rows = [[("user", said), ("assistant", "60")]]
+    found = _check(rows, _evals(QUESTION), toy_encoder)
+    assert _found(found) == {"r0": "paraphrase"}
+    kept = _check(rows, _evals(QUESTION), toy_encoder, classes=("copy", "near copy"))
+    assert (kept.outcome.removed.height, kept.counts()["paraphrase"]) == (0, 1)
+    assert overlap.Rule(classes=("copy", "near copy")).weaker() == ("classes",)

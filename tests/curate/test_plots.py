@@ -101,3 +101,13 @@ def test_the_shared_settings_of_matplotlib_are_left_alone():
     before = dict(matplotlib.rcParams)
     list(pictures(["a", "b", "c"]))
     assert dict(matplotlib.rcParams) == before
+
+
+def test_one_high_score_is_seen_beside_a_million():
+    counts = [0] * 200
+    counts[100], counts[195] = 1_000_000, 1
+    svg = plots.scores(counts, {"judged from 0.45": 0.45}, x="cosine", y="pairs")
+    assert {"judged from 0.45", "cosine", "pairs", "1", "1,000"} <= set(words(svg))
+    assert inert(svg)
+    assert svg == plots.scores(counts, {"judged from 0.45": 0.45}, x="cosine", y="pairs")
+    assert "no data" in words(plots.scores([0] * 200, {}, x="cosine", y="pairs"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curate import dedup, overlap, recipe, steps
+from curate import dedup, overlap, overlap_judge, recipe
 from curate.errors import BadInput
 
 
@@ -49,11 +49,11 @@ def test_an_empty_file_is_the_default_recipe(tmp_path: Path) -> None:
     assert recipe.read(place) == recipe.Recipe()
 
 
-def test_the_defaults_of_recipe_and_functions_are_the_same() -> None:
+def test_the_defaults_of_recipe_and_functions_are_the_same(toy_models) -> None:  # type: ignore[no-untyped-def]
     default = recipe.Recipe()
     assert default.near
     assert default.semantic
     assert dedup.near.__kwdefaults__["threshold"] == default.near.threshold
     defaults = {"query": default.semantic.query, "answer": default.semantic.answer, "latin_only": False}
     assert dedup.semantic.__kwdefaults__ == defaults
-    assert steps.overlap_rule(default) == overlap.Rule()
+    assert overlap_judge.overlap_rule(default, toy_models) == overlap.Rule()

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from curate import plots, stats
 from curate.errors import BadInput, Surroundings
-from curate.report import Column, Fact, Figure, Finding, Note, Pair, Plot, Report, Section, Table
+from curate.report import Column, Fact, Figure, Finding, Note, Pair, Passage, Plot, Report, Section, Table
 from curate.report.excerpt import bracketed, differing, excerpt, visible
 from curate.report.html import inert
 from curate.report.markdown import escaped
@@ -25,7 +25,7 @@ def report_with(text: str) -> Report:
     table = Table(columns, ((text, text, text, None), ("b", "c", "", 0.5)), caption=text, total=9)
     plot = Plot(text, plots.bars([text], [1.0], x=text), text, table)
     finding = Finding("critical", text, 3, Figure(0.5, 6, 0.2, 0.8, "%"), text, text, table)
-    blocks = (table, plot, finding, Pair(text, text + " more", text, text, text), Note(text))
+    blocks = (table, plot, finding, Pair(text, text + " more", text, text, text), Note(text), Passage(text, text))
     return Report(text, text, (Fact(text, text, text),), (Section(text, text, blocks), Section(text, "", blocks, True)))
 
 
@@ -94,7 +94,7 @@ def test_markdown_takes_hostile_text_literally():
 
 
 def test_a_fence_is_longer_than_the_backticks_in_the_text():
-    text = Report("t", sections=(Section("s", blocks=(Pair("a ```` b", "a ```` b\n# out", "l", "r"),)),)).to_markdown()
+    text = Report("t", sections=(Section("s", blocks=(Passage("a ```` b\n# out", "l"),)),)).to_markdown()
     assert "\n`````text\n" in text
 
 
@@ -116,13 +116,16 @@ def test_markdown_escapes_what_it_must_and_no_more(text, literal):
 def test_json_is_one_document_that_holds_everything():
     document = json.loads(report_with(HOSTILE).to_json())
     assert document["schema"] == "winnow-report/1"
-    table, plot, finding, pair, _note = document["sections"][0]["blocks"]
+    table, plot, finding, pair, _note, passage = document["sections"][0]["blocks"]
     assert table["rows"][0] == [HOSTILE, HOSTILE, HOSTILE, None]
     assert table["total"] == 9
     assert "svg" not in plot
     assert plot["numbers"]["rows"]
     assert finding["share"]["text"] == "50.0 % (n=6, 95 % CI 20.0 to 80.0)"
     assert pair["right"] == HOSTILE + " more"
+    assert pair["left_differs"] == []
+    assert pair["right_differs"] == [[len(HOSTILE) + 1, len(HOSTILE) + 5]]
+    assert passage["text"] == HOSTILE
     lone = json.loads(Report("half \ud83d").to_json())
     assert lone["title"] == "half \ud83d"
 
@@ -238,3 +241,75 @@ def test_rows_with_two_texts_are_told_one_below_the_other():
 def test_a_row_of_the_wrong_width_is_refused():
     with pytest.raises(ValueError, match="a row of 1 cells in a table of 2"):
         Table((Column("a"), Column("b")), (("x",),))
+
+
+LAMPS = Pair("Send 3 lamps\n  to Bergen.", "Send 5 lamps\n  to Bergen!", "the row", "the case", "numbers differ")
+
+
+def lamps(pair: Pair = LAMPS) -> Report:
+    return Report("t", sections=(Section("s", blocks=(pair,)),))
+
+
+def test_differing_words_are_marked_in_each_form():
+    html, markdown, plain = lamps().to_html(), lamps().to_markdown(), str(lamps())
+    assert "Send <mark>3</mark> lamps" in html
+    assert "Send <mark>5</mark> lamps" in html
+    assert "> Send **3** lamps\\\n> &nbsp;&nbsp;to Bergen<b>.</b>\n" in markdown, (
+        "stars between a letter and a sign stay stars"
+    )
+    assert "Send [-3-] lamps" in plain
+    assert "Send {+5+} lamps" in plain
+    pair = json.loads(lamps().to_json())["sections"][0]["blocks"][0]
+    assert pair["left"] == LAMPS.left
+    assert [pair["left"][a:b] for a, b in pair["left_differs"]] == ["3", "."]
+    assert [pair["right"][a:b] for a, b in pair["right_differs"]] == ["5", "!"]
+
+
+def printed(width: int, colours: str | None) -> str:
+    console = Console(width=width, color_system=colours, force_terminal=colours is not None)
+    with console.capture() as paper:
+        console.print(lamps())
+    return paper.get()
+
+
+def test_a_wide_terminal_has_two_columns_and_a_narrow_one_has_one():
+    wide, narrow = printed(120, None).splitlines(), printed(60, None).splitlines()
+    assert any("Send [-3-]" in line and "Send {+5+}" in line for line in wide)
+    assert not any("Send [-3-]" in line and "Send {+5+}" in line for line in narrow)
+    places = [
+        next(n for n, line in enumerate(narrow) if said in line) for said in ("the row", "[-3-]", "the case", "{+5+}")
+    ]
+    assert places == sorted(places)
+    assert max(map(len, narrow)) <= 60
+
+
+def test_a_terminal_with_colours_marks_without_brackets():
+    coloured = printed(120, "standard")
+    assert "[-" not in coloured
+    assert "{+" not in coloured
+    assert re.search(r"\x1b\[1;33m3\x1b\[0m", coloured)
+
+
+@pytest.mark.parametrize("width", [20, 40, 89, 90, 200])
+def test_hostile_pairs_fit_any_width(width):
+    console = Console(width=width, color_system="truecolor", force_terminal=True)
+    with console.capture() as paper:
+        console.print(lamps(Pair(HOSTILE * 3, "w" * 500 + HOSTILE, HOSTILE, HOSTILE, HOSTILE)))
+    text = re.sub(r"\x1b\[[0-9;]*m", "", paper.get())
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_marks_in_markdown_are_literal_text():
+    text = lamps(Pair("a *b* 1. c", "# x\n- *d* <i>\n\n    code", "l", "r")).to_markdown()
+    assert "<i>" not in text
+    assert not re.search(r"^> (#|-|    )", text, re.MULTILINE)
+    assert "\\***d**\\* **&lt;i&gt;**" in text
+
+
+def test_a_note_with_a_title_heads_what_follows():
+    report = Report("t", sections=(Section("s", blocks=(Note("said", "<b>head</b>"),)),))
+    assert '<h3 class="head"><bdi>&lt;b&gt;head&lt;/b&gt;</bdi></h3>' in report.to_html()
+    assert "### &lt;b&gt;head&lt;/b&gt;" in report.to_markdown()
+    assert "<b>head</b>" in str(report)

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from curate import certificate, files
 from curate import iteration as iterations
 from curate.errors import BadInput, Refused
-from curate.overlap import TOLERANCE, Rule
+from curate.overlap_rule import COUNTED, VARIANT, Rule
 from evalsuite import local, runs
 from evalsuite.detectors import Detectors
 from evalsuite.model import BATCH, Local
@@ -225,8 +225,12 @@ CLAIMS = {
         "holds": True,
         "how": "",
         "encoder": {"name": "toy", "precision": "fp32", "dimensions": 1, "max_tokens": 1, "fingerprint": ""},
-        "rule": asdict(Rule()) | {"tolerance": TOLERANCE, "fingerprint": Rule().fingerprint()},
+        "rule": certificate.rule_facts(Rule()),
+        "second_opinions": [],
         "pairs_compared": 0,
+        "follow_ups_set_aside": 0,
+        "rows_by_class": dict.fromkeys((*COUNTED, VARIANT), 0),
+        "highest_probability": None,
         "highest_cosine": None,
         "nearest": [],
     },

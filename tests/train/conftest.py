@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,9 @@ import pytest
 
 from curate import chats as chat
 from curate import files, iteration
-from curate.certificate import PREDICATE_TYPE, STATEMENT_TYPE
+from curate.certificate import PREDICATE_TYPE, STATEMENT_TYPE, rule_facts
 from curate.iteration import Iteration
-from curate.overlap import TOLERANCE, Rule
+from curate.overlap_rule import COUNTED, VARIANT, Rule
 
 TEMPLATE = (
     "{% if tools %}<|im_start|>system\nTools: {{ tools | tojson }}<|im_end|>\n{% endif %}"
@@ -81,8 +80,12 @@ CLAIMS = {
         "holds": True,
         "how": "",
         "encoder": {"name": "toy", "precision": "fp32", "dimensions": 1, "max_tokens": 1, "fingerprint": ""},
-        "rule": asdict(Rule()) | {"tolerance": TOLERANCE, "fingerprint": Rule().fingerprint()},
+        "rule": rule_facts(Rule()),
+        "second_opinions": [],
         "pairs_compared": 0,
+        "follow_ups_set_aside": 0,
+        "rows_by_class": dict.fromkeys((*COUNTED, VARIANT), 0),
+        "highest_probability": None,
         "highest_cosine": None,
         "nearest": [],
     },

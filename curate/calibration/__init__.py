@@ -1,0 +1,1 @@
+"""Labelled pairs and what is measured on them: the rooms behind `curate.calibrate`."""

@@ -1,0 +1,1 @@
+"""What two texts have in common and where they contradict: the rooms behind `curate.pairs`."""
