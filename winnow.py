@@ -119,6 +119,7 @@ def audit(
         models = _models(encoder, progress)
         found = survey.audit_files(data, eval or [], models, shipped=_shipped(), format=format.value, progress=progress)
     _tell(audit_report.report(found), out, as_json)
+    _keep_small()
 
 
 @app.command(epilog="Example: winnow split chats.jsonl -o parts --cases 200")
@@ -187,6 +188,7 @@ def curate(
         aside(note)
     _say(done, done.to_dict(), as_json)
     aside(f"report: {done.data / 'report.html'}")
+    _keep_small()
 
 
 @app.command(epilog="Example: winnow verify iterations/001 --eval eval.jsonl && python my_trainer.py")
@@ -197,6 +199,12 @@ def verify(
         Path | None, typer.Option(help="The certificate, when it does not lie beside the file.")
     ] = None,
     trust: Trust = None,
+    allow_weaker: Annotated[
+        bool, typer.Option("--allow-weaker", help="Also where the certificate's rule finds less than the default one.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Encode anew: trust no vector that lies in this machine's cache.")
+    ] = False,
     encoder: EncoderFlag = None,
     as_json: AsJson = False,
 ) -> None:
@@ -207,13 +215,20 @@ def verify(
     with _progress() as progress:
 
         def load(precision: str) -> Any:
-            return encoders.load(encoder, precision=precision, cache=_cache(), progress=progress)  # type: ignore[arg-type]
+            return encoders.load(encoder, precision=precision, cache=None if fresh else _cache(), progress=progress)  # type: ignore[arg-type]
 
         try:
             verdict = verification.verify(
                 target, eval or [], certificate, load, _shipped(), progress,
                 trusted=_trusted(trust), make_judge=_judge_of(target),
             )  # fmt: skip
+            if verdict.weaker and not allow_weaker:
+                less = ", ".join(verdict.weaker)
+                raise Refused(
+                    f"the certificate holds, but under a rule that finds less than the default one ({less})",
+                    where=str(target),
+                    hint="--allow-weaker, if that was meant",
+                )
         except Refused as no:
             if as_json:
                 print(json.dumps({"holds": False, "why": str(no)}, indent=1, ensure_ascii=False))
@@ -249,7 +264,7 @@ def certify(
 
         done = certifying.certify(
             target, eval or [], load, _shipped(), progress,
-            key=signer, out=out, allow_uncalibrated=allow_uncalibrated, make_judge=_judge_of(target),
+            key=signer, out=out, allow_uncalibrated=allow_uncalibrated,
         )  # fmt: skip
     _say(done, done.to_dict(), as_json)
 
@@ -427,6 +442,27 @@ def diff(
     _tell(compare_report.report(rows, model, pii.masker(models.find_pii)), out, as_json)
 
 
+@app.command("cache", epilog="Example: winnow cache --prune 2GB")
+def cache_(
+    prune: Annotated[
+        str | None, typer.Option("--prune", help="Drop what was used longest ago until this fits, such as 2GB.")
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Forget everything.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What the cache holds, for which model, when it was last used; and how to make it smaller."""
+    from curate import cache_report
+
+    if prune and clear:
+        raise BadInput("--prune and --clear are two ways to make room", hint="one of the two")
+    with _cache() as kept:
+        if clear:
+            done: Any = cache_report.clear(kept)
+        else:
+            done = cache_report.prune(kept, cache_report.size(prune)) if prune else cache_report.summary(kept)
+    _say(done, done.to_dict(), as_json)
+
+
 @app.command(epilog="Example: winnow demo -o winnow-demo")
 def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for what the demo writes.")] = Path("winnow-demo"),
@@ -448,6 +484,14 @@ def _cache() -> Any:
     from curate import cache
 
     return cache.open()
+
+
+def _keep_small() -> None:
+    """After a run, never during one: what was used longest ago leaves a cache that has grown past its cap."""
+    from curate import cache_report
+
+    with _cache() as kept:
+        cache_report.prune(kept)
 
 
 def _trusted(keys: Sequence[Path] | None) -> list[Any]:

@@ -23,6 +23,7 @@ SCRIPTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "refusals": (("guardrails/refusal_labels.jsonl.gz",), ()),
     "overlap": (("overlap/contamination_pairs.jsonl.gz",), ()),
+    "dedup": (("dedup/dedup_planted.jsonl.gz", "dedup/dedup_truth.jsonl.gz"), ()),
 }  # fmt: skip
 WITHOUT_DATA = ("planted",)
 

@@ -147,7 +147,7 @@ def _personal(found: Audit) -> Section | None:
 
 
 def _duplicates(found: Audit) -> Section | None:
-    rules = ("near duplicate", "truncated answer", "semantic duplicate")
+    rules = ("near duplicate", "wrapped question", "truncated answer", "semantic duplicate")
     blocks: list[Block] = []
     for rule in rules:
         for row, details in _first_two(found, rule):

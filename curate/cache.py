@@ -6,7 +6,8 @@
 
 One SQLite file in `$WINNOW_CACHE`, else in the platform's cache folder. A value carries a checksum over its kind, key and
 bytes: a damaged entry is a miss, never wrong data. A cache that cannot be used costs time, never the run: it says so in
-one line on stderr and every lookup is a miss.
+one line on stderr and every lookup is a miss; when the disk is full, what is held is still read. Nothing is ever dropped
+during a run: `curate.cache_report` prunes after one.
 """
 
 import os
@@ -33,6 +34,7 @@ TABLES = """
 create table if not exists kinds (id integer primary key, name text not null unique);
 create table if not exists entries (kind integer not null, key text not null, value blob not null, checksum blob not null);
 create unique index if not exists entry on entries (kind, key);
+create table if not exists uses (name text primary key, used real not null, model text not null);
 """
 
 
@@ -69,6 +71,8 @@ class Cache:
         self.path = place / FILE if place else None
         self._db: sqlite3.Connection | None = None
         self._inode: int | None = None
+        self._full = False
+        self._noted: set[tuple[str, str]] = set()
         if place:
             self._connect()
 
@@ -80,6 +84,7 @@ class Cache:
     def get(self, kind: str, keys: Sequence[str]) -> dict[str, bytes]:
         """The values that are held and whole; a missing key is simply not in the result."""
         found: dict[str, bytes] = {}
+        self.note(kind)
         try:
             for key, value, checksum in self._rows(kind, keys):
                 if isinstance(value, bytes) and _checksum(kind, key, value) == checksum:
@@ -90,8 +95,9 @@ class Cache:
 
     def put(self, kind: str, items: Mapping[str, bytes]) -> None:
         """Keep the items, in one transaction; a key that is held already is overwritten."""
-        if self._db is None or not items:
+        if self._db is None or not items or self._full:
             return
+        self.note(kind)
         try:
             with self._db as db:
                 db.execute("begin immediate")
@@ -103,6 +109,29 @@ class Cache:
                 )
         except sqlite3.Error as problem:
             self._stumble(problem)
+
+    def note(self, kind: str, model: str = "") -> None:
+        """Note that the kind is used now, and by which model. Waits for nobody: it is only a hint to pruning."""
+        if self._db is None or self._full or (kind, model) in self._noted:
+            return
+        self._noted |= {(kind, ""), (kind, model)}
+        try:
+            self._db.execute("pragma busy_timeout = 0")
+            self._db.execute(
+                "insert into uses values (?, ?, ?) on conflict (name) do update set used = excluded.used, "
+                "model = case excluded.model when '' then model else excluded.model end",
+                (kind, time.time(), model),
+            )
+            self._db.execute(f"pragma busy_timeout = {int(SECONDS_TO_WAIT * 1000)}")
+        except sqlite3.OperationalError:  # another process writes, or the disk is full
+            self._db.execute(f"pragma busy_timeout = {int(SECONDS_TO_WAIT * 1000)}")
+        except sqlite3.Error as problem:
+            self._stumble(problem)
+
+    @property
+    def connection(self) -> sqlite3.Connection | None:
+        """The open database, for `curate.cache_report`; None where the cache cannot be used."""
+        return self._db
 
     def sizes(self) -> list[tuple[str, int, int]]:
         """Kind, entries and bytes of values, by name."""
@@ -176,6 +205,10 @@ class Cache:
 
     def _stumble(self, problem: sqlite3.Error, again: bool = True) -> None:
         """Set a corrupt file aside and start a new one; on anything else go on without a cache."""
+        if self._db is not None and getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            self._full = True
+            self._say(f"no room on the disk: what is computed from here on is not kept in {self.path}")
+            return
         self.close()
         if not (again and _is_corrupt(problem)):
             self._give_up(str(problem))
@@ -222,14 +255,18 @@ def remember(
     *,
     step: str = "compute",
     chunk: int = TEXTS_PER_CHUNK,
+    model: str = "",
 ) -> list[T]:
     """One value per text, in order: looked up where known, computed once per distinct text where not.
 
     Missing texts go to `compute` longest first, at most `chunk` and half a million characters at a time, and each chunk is
     stored as it is done, so an interrupt loses one chunk. `compute` must judge a text alone, whatever its neighbours. What comes back has been through `pack` and
     `unpack` in either case, so a first and a second run agree. A packed value that `unpack` refuses with ValueError is a miss.
+    `model` is what `winnow cache` says of the kind.
     """
     keys = {text: text_key(text) for text in dict.fromkeys(texts)}
+    if cache and keys:
+        cache.note(kind, model)
     held = cache.get(kind, list(keys.values())) if cache else {}
     known: dict[str, T] = {}
     for text, key in keys.items():

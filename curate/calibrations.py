@@ -184,6 +184,21 @@ def claim(encoder: str, rule: str, where: Path | None = None) -> Claim:
     return found.claim if found else {"classes": {}, "false_alarms": None, "not_measured": list(CLASSES)}
 
 
+def bounded(known: Claim, at_most: float, confidence: float = 0.95) -> str:
+    """Whether at most so many paraphrases are missed, in a sentence: one-sided Clopper and Pearson (1934, Biometrika 26:404)."""
+    measured = known["classes"].get("paraphrase")
+    if measured is None:
+        return "how many paraphrases are missed was not measured, so no bound can be stated"
+    from scipy.stats import beta
+
+    n = int(measured["n"])
+    missed = n - round(measured["recall"] * n)
+    highest = 1.0 if missed >= n else float(beta.ppf(confidence, missed + 1, n - missed))
+    said = f"{missed:,} of {n:,} labelled paraphrases are missed, so at most {highest:.1%} with {confidence:.0%} confidence"
+    verdict = "within" if highest <= at_most else "not within"
+    return f"{said}: {verdict} the {at_most:.0%} that the recipe asks for"
+
+
 def claim_of(found: Calibration) -> Claim:
     """The third claim out of a calibration. A class without a labelled pair is not measured."""
     classes = dict(_classes(found))

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate import calibrations, certificate, files, verification
+from curate import calibrations, certificate, files, overlap_judge, verification
 from curate import iteration as iterations
+from curate import recipe as recipes
 from curate.certificate import Statement
 from curate.encoder import Encoder
 from curate.errors import BadInput, Refused, WinnowError
@@ -33,6 +34,8 @@ class Certified:
     train_file: Path
     statement: Statement
     standing: Standing
+    rule: str
+    weaker: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `--json`."""
@@ -46,7 +49,8 @@ class Certified:
             f"{self.train_file} ({predicate['training']['rows']:,} rows) has no overlap with {', '.join(names)} "
             f"({claim['pairs_compared']:,} pairs compared)."
         )
-        return f"{found}\n{self.path}: {self.standing}"
+        less = f" (less than the default rule: {', '.join(self.weaker)})" if self.weaker else ""
+        return f"{found}\nrule: {self.rule}{less}\n{self.path}: {self.standing}"
 
 
 def certify(
@@ -61,12 +65,14 @@ def certify(
     rule: Rule | None = None,
     make_judge: MakeJudge | None = None,
     second_opinions: Sequence[str] = (),
+    outside: Sequence[str] = (),
     allow_uncalibrated: bool = False,
 ) -> Certified:
     """Check a training file, or an iteration's, and write its certificate beside it (or to `out`), with a key signed.
 
-    An iteration keeps the rule and the second opinions of the certificate it has. Raises Refused where a row overlaps, and
-    for an iteration that a model was trained from: the model names the certificate that it was trained under.
+    An iteration goes by its recipe, never by the certificate that lies there: anybody may have written that. Raises Refused
+    where a row overlaps, and for an iteration that a model was trained from: the model names the certificate that it was
+    trained under.
     """
     train_file, beside, evals = verification.places(target, eval_paths)
     if not evals:
@@ -74,20 +80,20 @@ def certify(
             "name the eval files that the rows must not overlap", hint=f"winnow certify {target} --eval FILE"
         )
     path = out or beside
-    before = _before(path, ours=target.is_dir())
+    _check_place(path, ours=target.is_dir())
     in_place = target.is_dir() and path == beside
     if in_place and (target / "model").exists():
         what = "a model was trained under the certificate that is here, and names it; a new one would part the two"
         raise Refused(
             what, where=str(target), hint=f"winnow certify {target} --out FILE, or curate into a new iteration"
         )
-    allowed = allow_uncalibrated
-    if before is not None and target.is_dir():
-        claims = before["predicate"]["claims"]
-        rule = rule or verification.rule_of(claims["no_semantic_overlap"]["rule"])
-        second_opinions = second_opinions or claims["no_semantic_overlap"]["second_opinions"]
-        allowed |= not claims["what_the_rule_misses"]["classes"]
     encoder = load("auto")
+    if target.is_dir():
+        recipe = recipes.of(iterations.open(target).manifest["recipe"])
+        rule = rule or overlap_judge.overlap_rule(recipe, encoder)
+        make_judge = make_judge or overlap_judge.remade_judge(recipe)
+        second_opinions = second_opinions or overlap_judge.opinions_of(recipe, encoder)
+        allow_uncalibrated |= recipe.overlap.allow_uncalibrated
     rule = rule or calibrations.rule_for(encoder)
     statement = certificate.issue(
         train_file,
@@ -96,26 +102,28 @@ def certify(
         rule=rule,
         judge=verification.judge_for(encoder, rule, second_opinions, make_judge),
         second_opinions=second_opinions,
-        outside=before["predicate"]["outside"] if before is not None else (),
-        allow_uncalibrated=allowed,
+        outside=outside,
+        allow_uncalibrated=allow_uncalibrated,
         progress=progress,
     )
     certificate.write(path, statement, key)
     if in_place:
         _note(iterations.open(target), path)
     trusted = () if key is None else (key.public,)
-    return Certified(path, train_file, *certificate.opened(path, trusted))
+    statement, standing = certificate.opened(path, trusted)
+    weaker = rule.weaker(calibrations.rule_for(encoder))
+    return Certified(path, train_file, statement, standing, rule.thresholds(), weaker)
 
 
-def _before(path: Path, *, ours: bool) -> Statement | None:
-    """The certificate that will be replaced. BadInput for a file that is none: it is not ours to replace."""
-    if not path.exists():
-        return None
+def _check_place(path: Path, *, ours: bool) -> None:
+    """BadInput for a file that is no certificate: it is not ours to replace."""
+    if ours or not path.exists():
+        return
     try:
-        return certificate.read(path)
-    except WinnowError as problem:
-        if ours or isinstance(problem, Refused):
-            return None
+        certificate.read(path)
+    except Refused:
+        return
+    except WinnowError:
         raise BadInput("would be overwritten, and is not a certificate", where=str(path), hint="--out FILE") from None
 
 

@@ -11,83 +11,49 @@ Query and answer must both agree. The same question with another answer is a con
 numbers, names or negations contradict each other are variants of one template; both are kept.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import polars as pl
 
 from curate import chats as chat
-from curate import minhash, neighbours, outcome, text
-from curate.outcome import Outcome, Reason
-from curate.progress import Progress, silent
+from curate import neighbours, text
+from curate.duplicates import said, stars
+from curate.duplicates.near import NearPairs, decide, near, near_pairs
+from curate.duplicates.stars import Pair
+from curate.outcome import Outcome
 from curate.windows import Encode, Vectors
 
-# A truncated copy of an answer: its shingles lie in the longer answer. Below this many characters nothing is proven.
-CONTAINED, CONTAINED_MIN_CHARS = 0.95, 40
+__all__ = ["NearPairs", "Pair", "decide", "exact", "near", "near_pairs", "semantic"]
+
 SHORT_QUESTION = 100  # characters
 # Proposals come from vectors of reduced precision; anything this close to the threshold is decided in fp32.
 BAND = 0.02
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Two rows (by position) within the threshold."""
+def exact(chats: pl.DataFrame, *, step: str = "exact", without_pii: Collection[str] = frozenset()) -> Outcome:
+    """Keep one row of each set whose turns have one normal form (`text.normalise`), and whose fields are equal.
 
-    a: int
-    b: int
-    score: float
-    rule: str
-
-
-def exact(chats: pl.DataFrame, *, step: str = "exact") -> Outcome:
-    """Keep one row of each set whose turns have one normal form (`text.normalise`)."""
-    groups: dict[str, list[int]] = {}
-    for i, turns in enumerate(chats["turns"].to_list()):
-        groups.setdefault(_normal_form(turns), []).append(i)
-    order = _best_first(chats)
+    White space and case never count here, in code neither: programs that differ by indentation alone are one.
+    """
+    long = said.turns(chats).with_columns(pl.col("fields").fill_null(""))
+    long = long.with_columns(said=said.normal(long["said"]))
+    # The normal form holds no control characters, so these part the turns without a doubt. Texts are compared, not hashes.
+    parts = pl.concat_str("role", "said", "fields", separator="\x1f")
+    whole = long.group_by("row").agg(parts.str.join("\x1e").alias("whole"))
+    silent_rows = pl.DataFrame({"row": pl.int_range(chats.height, eager=True)}).join(whole, on="row", how="anti")
+    whole = pl.concat([whole, silent_rows.with_columns(whole=pl.lit(""))])
+    groups = whole.group_by("whole").agg(pl.col("row").sort()).filter(pl.col("row").list.len() > 1)["row"].to_list()
+    order = stars.best_first(chats, sorted(row for group in groups for row in group), without_pii=without_pii)
     rank = {row: place for place, row in enumerate(order)}
     pairs = [
         Pair(keeper, other, 1.0, "exact duplicate")
-        for group in groups.values()
-        if len(group) > 1 and (keeper := min(group, key=rank.__getitem__)) is not None
+        for group in groups
+        for keeper in [min(group, key=rank.__getitem__)]
         for other in group
         if other != keeper
     ]
-    return _remove(chats, step, stars(order, pairs), threshold=1.0)
-
-
-def near(chats: pl.DataFrame, *, threshold: float = 0.7, seed: int = 0, progress: Progress = silent) -> Outcome:
-    """Drop rows whose query and answer both share at least `threshold` of their character shingles with a kept row.
-
-    MinHash proposes pairs (Broder 1997; banding after Leskovec et al., Mining of Massive Datasets, ch. 3); every
-    removal is confirmed by the true Jaccard similarity of the two sets. An answer cut short counts as near when all but
-    5 % of its shingles lie in the longer answer and the queries agree. Short questions that differ by a whole word on both
-    sides ("dioxide", "monoxide") are left to the semantic step.
-    """
-    sides = _Sides.of(chats)
-    answers = [answer for _, answer in sides]
-    candidates = minhash.propose([f"{q} {a}" for q, a in sides], beside=answers, seed=seed, progress=progress)
-    shingled: dict[tuple[int, int], frozenset[str]] = {}
-
-    def shingles(row: int, side: int) -> frozenset[str]:
-        if (row, side) not in shingled:
-            shingled[row, side] = text.shingles(sides[row][side])
-        return shingled[row, side]
-
-    pairs = []
-    for a, b in candidates:
-        query = text.jaccard(shingles(a, 0), shingles(b, 0))
-        if query < threshold:
-            continue
-        answer = text.jaccard(shingles(a, 1), shingles(b, 1))
-        rule = "near duplicate"
-        if answer < threshold and _is_cut(sides[a][1], sides[b][1], shingles(a, 1), shingles(b, 1)):
-            answer, rule = query, "truncated answer"
-        if answer >= threshold and not sides.conflict(a, b) and not sides.other_question(a, b):
-            pairs.append(Pair(a, b, round(min(query, answer), 4), rule))
-    return _remove(chats, "near", stars(_best_first(chats), pairs), threshold=threshold)
+    return stars.remove(chats, step, stars.stars(order, pairs), threshold=1.0)
 
 
 def semantic(
@@ -123,30 +89,7 @@ def semantic(
         for (a, b), (q, r) in zip(candidates, _exact_scores(sides, candidates, exact_encode), strict=True)
         if q >= query and r >= answer
     ]
-    return _remove(chats, "semantic", stars(_best_first(chats), pairs), threshold=min(query, answer))
-
-
-def stars(order: Sequence[int], pairs: Iterable[Pair]) -> dict[int, Pair]:
-    """Walk rows best first; a row that no kept row has claimed is kept, and claims all of its neighbours.
-
-    Returns removed row -> the pair that removed it. Every removed row has a kept twin, no two kept rows are a pair, and
-    the result depends on `order` alone, not on the order of `pairs`.
-    """
-    beside: dict[int, list[Pair]] = {}
-    for pair in pairs:
-        beside.setdefault(pair.a, []).append(pair)
-        beside.setdefault(pair.b, []).append(pair)
-    rank = {row: place for place, row in enumerate(order)}
-    removed: dict[int, Pair] = {}
-    for row in sorted(beside, key=rank.__getitem__):
-        if row in removed:
-            continue
-        for pair in beside[row]:
-            other = pair.b if pair.a == row else pair.a
-            # A row that was claimed keeps its first twin: the best kept row beside it.
-            if other not in removed:
-                removed[other] = pair
-    return removed
+    return stars.remove(chats, "semantic", stars.stars(stars.best_first(chats), pairs), threshold=min(query, answer))
 
 
 class _Sides(Sequence[tuple[str, str]]):
@@ -193,25 +136,6 @@ class _Sides(Sequence[tuple[str, str]]):
         return self._rows[row][0].strip().split("\n\n", 1)[0]
 
 
-def _best_first(chats: pl.DataFrame) -> list[int]:
-    """Positions in keeping order: the longest answer first, ties by row id. The order of the file plays no part."""
-    length = [len(text.loose(answer)) for answer in chat.answers(chats)]
-    ids = chats["id"].to_list()
-    return sorted(range(len(ids)), key=lambda row: (-length[row], ids[row]))
-
-
-def _normal_form(turns: Sequence[Mapping[str, str | None]]) -> str:
-    # What is no text (an image, say) must be the same to the byte.
-    said = chat.canonical_json([[t["role"], text.normalise(chat.turn_text(t)), t.get("fields")] for t in turns])
-    return hashlib.sha256(said.encode()).hexdigest()
-
-
-def _is_cut(a: str, b: str, shingles_a: frozenset[str], shingles_b: frozenset[str]) -> bool:
-    if len(shingles_a) > len(shingles_b):
-        a, shingles_a, shingles_b = b, shingles_b, shingles_a
-    return len(a) >= CONTAINED_MIN_CHARS and text.containment(shingles_a, shingles_b) >= CONTAINED
-
-
 def _exact_scores(sides: "_Sides", pairs: Sequence[tuple[int, int]], encode: Encode) -> list[tuple[float, float]]:
     """(query cosine, answer cosine) of each pair in fp32, rounded to four places; the query's first paragraph counts."""
     if not pairs:
@@ -233,12 +157,3 @@ def _exact_scores(sides: "_Sides", pairs: Sequence[tuple[int, int]], encode: Enc
             query = min(query, cosine(asked[a], asked[b]))
         out.append((query, cosine(answers[place[a]], answers[place[b]])))
     return out
-
-
-def _remove(chats: pl.DataFrame, step: str, removed: Mapping[int, Pair], *, threshold: float) -> Outcome:
-    ids = chats["id"].to_list()
-    reasons = {
-        ids[row]: Reason(pair.rule, pair.score, threshold, twin=ids[pair.b if pair.a == row else pair.a])
-        for row, pair in removed.items()
-    }
-    return outcome.split(chats, step, reasons)

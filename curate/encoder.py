@@ -20,18 +20,22 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from curate import encoder_files, network, windows
+from curate import encoder_files, network, onnx_network, windows
 from curate.cache import Cache, remember
 from curate.chats import canonical_json
 from curate.errors import BadInput
 from curate.progress import Progress, aside, silent
+from curate.text import SMALL_WORDS
 from curate.windows import Windows
 
 __all__ = ["Encoder", "Windows", "load"]
 
 TEXTS_PER_CHUNK = 2048
+# Names the cache entries of `words`: another way of averaging, or other small words, are another entry.
+_WORDS = f"1-{hashlib.sha256(' '.join(sorted(SMALL_WORDS)).encode()).hexdigest()[:8]}"
 
-Precision = Literal["auto", "bf16", "fp32"]
+SLACK = {"fp32": 0.0, "bf16": 0.01, "int8": 0.12}
+Precision = Literal["auto", "bf16", "fp32", "int8"]
 Spans = tuple[npt.NDArray[np.int32], windows.Vectors]
 
 
@@ -40,12 +44,13 @@ class Encoder:
     """A model that is on this machine, named by a fingerprint of all that decides its vectors.
 
     The fingerprint covers weights, tokenizer, modules and their settings, prompt, precision and how texts are cut. It does
-    not cover the processor: two machines agree to about 1e-3 in bf16 and 1e-6 in fp32, so near a threshold ask `exact()`.
+    not cover the processor: two machines agree to about 1e-3 in bf16 and 1e-6 in fp32, so near a threshold ask `exact()`; what
+    `near` means is `slack`.
     """
 
     name: str
     path: Path
-    precision: str  # bf16 | fp32
+    precision: str  # bf16 | fp32 | int8
     dimensions: int
     max_tokens: int
     fingerprint: str
@@ -73,11 +78,37 @@ class Encoder:
             progress=self.progress,
             step="embed",
             chunk=TEXTS_PER_CHUNK,
+            model=f"{self.name}, {self.precision}",
         )
         spans = np.concatenate([np.empty((0, 2), np.int32), *(span for span, _ in found)])
         vectors = np.concatenate([np.empty((0, self.dimensions), np.float32), *(rows for _, rows in found)])
         owner = np.repeat(np.arange(len(texts), dtype=np.int32), [len(span) for span, _ in found])
         return Windows(windows.unit(vectors), owner, spans[:, 0], spans[:, 1], len(texts))
+
+    def words(self, texts: Sequence[str]) -> Windows:
+        """Windows of the texts, as `encode` cuts them, with two unit vectors side by side: all words, and content words."""
+        exact = self.exact()
+        found = remember(
+            self.cache,
+            f"words-{_WORDS}/{exact.fingerprint}",
+            texts,
+            exact._compute_words,
+            pack=lambda value: windows.pack(value[0], value[1], "<f4"),
+            unpack=lambda value: windows.unpack(value, 2 * self.dimensions, "<f4"),
+            progress=self.progress,
+            step="embed words",
+            chunk=TEXTS_PER_CHUNK,
+            model=f"{self.name}, fp32",
+        )
+        spans = np.concatenate([np.empty((0, 2), np.int32), *(span for span, _ in found)])
+        vectors = np.concatenate([np.empty((0, 2 * self.dimensions), np.float32), *(rows for _, rows in found)])
+        owner = np.repeat(np.arange(len(texts), dtype=np.int32), [len(span) for span, _ in found])
+        return Windows(vectors, owner, spans[:, 0], spans[:, 1], len(texts))
+
+    @property
+    def slack(self) -> float:
+        """How far a cosine of two of these vectors may lie from that in fp32: twice the most seen among 3,000 texts, no bound."""
+        return SLACK[self.precision]
 
     def exact(self) -> "Encoder":
         """The same encoder in fp32."""
@@ -89,12 +120,21 @@ class Encoder:
 
     @cached_property
     def _network(self) -> network.Network:
+        if self.precision == "int8":
+            return onnx_network.load(self.path, self.max_tokens, self.cache, self.fingerprint)
         return network.Network(self.path, self.precision, self.max_tokens)
 
     @property
     def _dtype(self) -> str:
-        # Half precision is finer than bf16. fp32 decides near thresholds, so it is kept whole.
-        return "<f2" if self.precision == "bf16" else "<f4"
+        # Half precision is finer than bf16 and int8. fp32 decides near thresholds, so it is kept whole.
+        return "<f4" if self.precision == "fp32" else "<f2"
+
+    def _compute_words(self, texts: list[str]) -> list[Spans]:
+        net = self._network
+        pieces = net.cut(texts, self.prompt)
+        said = [windows.readable(texts[piece.text][piece.start : piece.end]) for piece in pieces]
+        empty = np.empty((0, 2 * self.dimensions), np.float32)
+        return _by_text(pieces, net.word_means(said, SMALL_WORDS, self.prompt) if said else empty, len(texts))
 
     def _compute(self, texts: list[str]) -> list[Spans]:
         net = self._network
@@ -104,11 +144,7 @@ class Encoder:
             raise BadInput(
                 f"the encoder says {self.dimensions} dimensions and gives {vectors.shape[1]}", where=str(self.path)
             )
-        vectors = windows.unit(vectors)
-        owner = np.array([piece.text for piece in pieces], dtype=np.int64)
-        spans = np.array([(piece.start, piece.end) for piece in pieces], dtype=np.int32).reshape(-1, 2)
-        edges = np.searchsorted(owner, np.arange(len(texts) + 1))
-        return [(spans[a:b], vectors[a:b]) for a, b in itertools.pairwise(edges)]
+        return _by_text(pieces, windows.unit(vectors), len(texts))
 
 
 def load(
@@ -117,9 +153,12 @@ def load(
     """Find an encoder on this machine: the default one, or a sentence-transformers model by name or folder.
 
     `auto` takes bf16 where the processor or GPU has it and where it agrees with fp32 on a sample (cosine >= .999), else fp32.
+    int8 is for processors without bf16, where it is asked for (mean cosine >= .99, or it is refused); it needs the extra `onnx`.
     Raises BadInput, with the command that fetches it, if the model is not on disk.
     """
     name, path = encoder_files.find(name)
+    if precision == "int8":
+        return _int8(name, path, cache, progress)
     if precision == "fp32" or (precision == "auto" and not network.has_bf16()):
         return _encoder(name, path, "fp32", cache, progress)
     lower = _encoder(name, path, "bf16", cache, progress)
@@ -134,9 +173,36 @@ def load(
     return lower.exact()
 
 
+def _int8(name: str, path: Path, cache: Cache | None, progress: Progress) -> Encoder:
+    found = _encoder(name, path, "int8", cache, progress)
+
+    def measure(machines: list[str]) -> list[float]:
+        return [onnx_network.fidelity(path, found.max_tokens, cache, found.fingerprint) for _ in machines]
+
+    if cache:
+        cache.note(f"onnx/{found.fingerprint}", f"{name}, int8")
+    where = f"{network.machine()}; {onnx_network.versions()}"
+    kind = f"fidelity/{found.fingerprint}"
+    mean = remember(cache, kind, [where], measure, lambda x: repr(x).encode(), float, model=f"{name}, int8")[0]
+    if mean < onnx_network.FIDELITY:
+        raise BadInput(
+            f"int8 agrees with fp32 to a mean cosine of only {mean:.4f} on this machine", where=name, hint="fp32"
+        )
+    return found
+
+
+def _by_text(pieces: list[windows.Piece], vectors: windows.Vectors, texts: int) -> list[Spans]:
+    owner = np.array([piece.text for piece in pieces], dtype=np.int64)
+    spans = np.array([(piece.start, piece.end) for piece in pieces], dtype=np.int32).reshape(-1, 2)
+    edges = np.searchsorted(owner, np.arange(texts + 1))
+    return [(spans[a:b], vectors[a:b]) for a, b in itertools.pairwise(edges)]
+
+
 def _encoder(name: str, path: Path, precision: str, cache: Cache | None, progress: Progress) -> Encoder:
     contents = encoder_files.read(path)
     recipe = contents.facts() | {"precision": precision, "windows": windows.RULE, "overlap": windows.OVERLAP}
+    if precision == "int8":
+        recipe["int8"] = onnx_network.RULE
     fingerprint = hashlib.sha256(canonical_json(recipe).encode()).hexdigest()
     shape = (contents.dimensions, contents.max_tokens)
     return Encoder(name, path, precision, *shape, fingerprint, contents.prompt, cache, progress)
@@ -149,4 +215,5 @@ def _fidelity(encoder: Encoder) -> float:
         return [network.Network(encoder.path, "fp32", encoder.max_tokens).fidelity() for _ in machines]
 
     kind = f"fidelity/{encoder.fingerprint}"
-    return remember(encoder.cache, kind, [network.machine()], measure, lambda x: repr(x).encode(), float)[0]
+    model, where = f"{encoder.name}, {encoder.precision}", network.machine()
+    return remember(encoder.cache, kind, [where], measure, lambda x: repr(x).encode(), float, model=model)[0]

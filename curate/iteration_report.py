@@ -158,7 +158,7 @@ def claims(statement: Mapping[str, Any]) -> tuple[str, ...]:
     )
     no_meaning = (
         f"2. No overlap in meaning: {claim['how']}; {claim['pairs_compared']:,} pairs, {_bars(claim['rule'])}, highest "
-        f"cosine {highest} (what lies above the threshold is a template variant of claim 1). Encoder: "
+        f"cosine {highest}. Encoder: "
         f"{claim['encoder']['name']} ({claim['encoder']['precision']}, {claim['encoder']['fingerprint'][:12]})."
     )
     misses = "3. What the rule misses: " + _misses(predicate["claims"]["what_the_rule_misses"])

@@ -8,6 +8,7 @@ ideal answer. A pair that says the same is a copy, near copy, paraphrase or tran
 template variant.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +17,17 @@ import numpy as np
 import polars as pl
 
 from curate import neighbours, ngrams, refusals, text, views
+from curate.errors import Surroundings
+from curate.likeness import boilerplate
 from curate.overlap_rule import BAND, TOLERANCE, VARIANT, WORD_FOR_WORD, Rule
-from curate.pairs import Judge, Judgement
+from curate.pairs import CLASSES, Judge, Judgement
 from curate.progress import Progress, silent
 from curate.views import Said
 from curate.windows import Vectors, Windows
 
-__all__ = ["SCHEMA", "answers", "exchanges", "judged", "questions"]
+__all__ = ["SCHEMA", "answers", "exchanges", "judged", "own_parts", "questions"]
 
+MUCH_LONGER = 2  # times the item's length, from which a text may hold it and say other things besides
 SHARED_ANSWER = 3  # an ideal answer that so many cases give says nothing of any of them
 ASKING = ("user", views.ALL_TURNS)
 
@@ -67,6 +71,19 @@ def questions(
         if verdicts[place].cosine >= rule.floor - TOLERANCE or joined[place[0]]:
             shares.setdefault(place, None)
     return _frame(said, asked, _matches(said, asked, shares, verdicts, rule)), len(verdicts)
+
+
+def own_parts(said: Said, asked: Said, judge: Judge, rule: Rule) -> pl.DataFrame:
+    """Training texts that hold what is an item's own, where its prompt template is shared: by their words alone.
+
+    The item as a whole would hide it: a ticket under another instruction has few of the template's words.
+    """
+    shared = boilerplate.Shared.of(asked.texts)
+    parts = {number: own for number, item in enumerate(asked.texts) if (own := shared.own_part(item))}
+    owns = Said(asked.frame[list(parts)], list(parts.values()))
+    found = ngrams.contained(said.texts, owns.texts, size=rule.ngram, floor=rule.containment)
+    shares: dict[Place, float | None] = {(hit.whole, hit.part): hit.share for hit in found}
+    return _frame(said, owns, _matches(said, owns, shares, judged(shares, said, owns, judge), rule))
 
 
 def answers(said: Said, ideal: Said, judge: Judge, rule: Rule) -> pl.DataFrame:
@@ -122,6 +139,8 @@ def judged(places: Iterable[Place], left: Said, right: Said, judge: Judge) -> di
     wanted = sorted(set(places))
     texts = sorted({(left.texts[a], right.texts[b]) for a, b in wanted})
     found = dict(zip(texts, judge(texts), strict=True))
+    if any(v.name not in CLASSES or not math.isfinite(v.probability + v.cosine) for v in found.values()):
+        raise Surroundings("the pair rule gave a verdict that is none, so no text can be compared")
     return {(a, b): found[left.texts[a], right.texts[b]] for a, b in wanted}
 
 
@@ -145,13 +164,17 @@ def _named(verdict: Judgement, share: float | None, one: str, item: str, bar: fl
     """The class of a pair and what differs; None for a pair that is not related enough.
 
     What stands word for word in a longer text is a near copy whatever the rest says. What stands there for the most part
-    is one unless facts contradict. Without such words the pair rule decides, and must be as sure as `bar`.
+    is one unless facts contradict, or the text is about as long and the pair rule finds it far from saying the same: a
+    template that both fill in. Without such words the pair rule decides, and must be as sure as `bar`.
     """
     if verdict.name in ("copy", "near copy"):
         return verdict.name, None
     if share is not None:
         if share >= WORD_FOR_WORD:
             return "near copy", None
+        about_as_long = len(one) <= MUCH_LONGER * len(item)
+        if about_as_long and verdict.probability < bar / 2 and verdict.name != VARIANT:
+            return None, None
         differs = verdict.differs or text.conflict(text.facts(one), text.facts(item), ("numbers", "names"))
         return (VARIANT, differs) if differs else ("near copy", None)
     if verdict.name == VARIANT:

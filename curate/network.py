@@ -4,13 +4,12 @@
     network.vectors([piece.ids for piece in network.cut(["One text.", "Another."])])
 
 A text's vector has the same bits whatever else is encoded with it, so that a resumed run writes the bytes of an undisturbed
-one. Therefore a batch has one of a few fixed shapes: a width in tokens from WIDTHS and as many rows as fit TOKENS_PER_BATCH,
-empty rows where texts run out.
+one: `curate.passes` says how.
 """
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -19,15 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from curate import windows
-from curate.errors import BadInput, Surroundings, WinnowError
+from curate import passes, windows
+from curate.errors import BadInput, Surroundings
 from curate.windows import Vectors
 
-WIDTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-TOKENS_PER_BATCH = 2048  # on a processor more is no faster, and small batches waste fewer empty rows
-TOKENS_PER_BATCH_GPU = 32_768
+Votes = tuple[list[int], npt.NDArray[np.float64]]  # token ids, and what each token weighs in each of two means
+
 FIDELITY = 0.999  # the lowest cosine to fp32 with which bf16 may stand in for it
+SAME = 0.99999  # the lowest cosine, in fp32, with which a text alone may stand in for a text padded
 
 # What bf16 is tried on: short and long, plain and odd. Written for this purpose.
 SAMPLE = (
@@ -61,6 +61,9 @@ class Network:
         self.tokenizer, self.pad, self.unknown = _fast_tokenizer(self._model, path)
         self.max_tokens = max_tokens
         self.device = str(self._model.device)
+        self.way: passes.Way = passes.Padded(self._model[0], self.device, self.pad)
+        if passes.Packed.suits(self.bert, self.device):
+            self._pack()
         if precision == "bf16":
             self.lower()
 
@@ -69,6 +72,21 @@ class Network:
         import torch
 
         self._model[0].to(torch.bfloat16)
+        if isinstance(self.way, passes.Packed):
+            self.way = passes.Packed(self.bert)
+
+    @property
+    def bert(self) -> Any:
+        """The transformer itself, whatever its kind."""
+        return getattr(self._model[0], "auto_model", None)
+
+    def _pack(self) -> None:
+        """Leave padding away, if that says the same."""
+        ids = [piece.ids for piece in self.cut(SAMPLE[:3])]
+        padded = windows.unit(self.vectors(ids))
+        usual, self.way = self.way, passes.Packed(self.bert)
+        if float((padded * windows.unit(self.vectors(ids))).sum(axis=1).min()) < SAME:
+            self.way = usual
 
     def cut(self, texts: Sequence[str], prompt: str = "") -> list[windows.Piece]:
         """The windows of the texts, as this network reads them."""
@@ -83,45 +101,99 @@ class Network:
 
     def vectors(self, ids: Sequence[Sequence[int]]) -> Vectors:
         """One vector per list of token ids, in order, not normalised."""
-        budget = TOKENS_PER_BATCH if self.device == "cpu" else TOKENS_PER_BATCH_GPU
-        shapes = list(_shapes([len(row) for row in ids], budget))
+        return self._in_batches(ids, lambda rows: self._run([ids[row] for row in rows]))
 
-        def run(shape: tuple[int, list[int]]) -> Vectors:
-            width, rows = shape
-            return self._run([ids[row] for row in rows], width, max(1, budget // width))
+    def word_means(self, said: Sequence[str], small: Container[str], prompt: str = "") -> Vectors:
+        """The mean direction of each text's words, and beside it that of its words without the `small` ones: [n, 2 d].
 
+        Each word has one vote, into however many tokens it falls. Special tokens have none. A text of small words alone
+        has the first mean twice; so has a model without vectors for tokens, with the text's vector for a mean.
+        """
+        votes = [
+            _votes(encoding, len(prompt), small)
+            for encoding in self.tokenizer.encode_batch([prompt + one for one in said])
+        ]
+        ids = [ids for ids, _ in votes]
+
+        return self._in_batches(ids, lambda rows: self._run_words([votes[row] for row in rows]))
+
+    def _in_batches(self, ids: Sequence[Sequence[int]], run: Callable[[list[int]], Vectors]) -> Vectors:
+        batches = self.way.batches([len(row) for row in ids])
         with _workers(threads() if self.device == "cpu" else 1) as pool:
-            parts = list(pool.map(run, shapes))
+            parts = list(pool.map(run, batches))
         out = np.empty((len(ids), parts[0].shape[1] if parts else 0), dtype=np.float32)
-        for (_, rows), part in zip(shapes, parts, strict=True):
+        for rows, part in zip(batches, parts, strict=True):
             out[rows] = part
         return out
 
-    def _run(self, ids: list[Sequence[int]], width: int, height: int) -> Vectors:
+    def _run(self, ids: list[Sequence[int]]) -> Vectors:
+        parts = [(rows, found["sentence_embedding"]) for rows, found in self._features(ids)]
+        return _sound(_in_order([(rows, part[: len(rows)].cpu().numpy()) for rows, part in parts], len(ids)))
+
+    def _run_words(self, votes: list["Votes"]) -> Vectors:
+        parts = [
+            (rows, _word_means([votes[row] for row in rows], features))
+            for rows, features in self._features([ids for ids, _ in votes])
+        ]
+        return _sound(_in_order(parts, len(votes)))
+
+    def _features(self, ids: list[Sequence[int]]) -> Iterator[tuple[list[int], dict[str, Any]]]:
+        """What pooling and the modules after it say, in fp32, of some of the texts at a time."""
         import torch
 
-        tokens = np.full((height, width), self.pad, dtype=np.int64)
-        seen = np.zeros((height, width), dtype=np.int64)
-        seen[:, 0] = 1  # an empty row that looks at nothing would divide by zero
-        for row, some in enumerate(ids):
-            tokens[row, : len(some)] = some
-            seen[row, : len(some)] = 1
-        features: dict[str, Any] = {
-            "input_ids": torch.from_numpy(tokens).to(self.device),
-            "attention_mask": torch.from_numpy(seen).to(self.device),
-        }
-        with _memory_errors(height, width), torch.inference_mode():
-            features = self._model[0](features)
-            features = {
-                k: v.float() if torch.is_tensor(v) and v.is_floating_point() else v for k, v in features.items()
-            }
-            for module in list(self._model)[1:]:
-                features = module(features)
-            vectors: Vectors = features["sentence_embedding"].cpu().numpy()[: len(ids)]
-        # Silence here would make a row look like nothing else, which is to say: not a duplicate, not an overlap.
-        if not (np.isfinite(vectors).all() and vectors.any(axis=1).all()):
-            raise Surroundings("the encoder returned a vector that is not a number, so no text can be compared with it")
-        return vectors
+        for rows, features in self.way.run(ids):
+            with torch.inference_mode():
+                for module in list(self._model)[1:]:
+                    features = module(features)
+            yield rows, features
+
+
+def _in_order(parts: list[tuple[list[int], Vectors]], count: int) -> Vectors:
+    out = np.empty((count, parts[0][1].shape[1]), np.float32)
+    for rows, part in parts:
+        out[rows] = part
+    return out
+
+
+def _word_means(votes: list["Votes"], features: dict[str, Any]) -> Vectors:
+    if (tokens := features.get("token_embeddings")) is None or tokens.ndim != 3:
+        whole: Vectors = features["sentence_embedding"].cpu().numpy()[: len(votes)]
+        return np.hstack([whole, whole])
+    directions = tokens.cpu().numpy()[: len(votes)].astype(np.float64)
+    directions /= np.maximum(np.linalg.norm(directions, axis=2, keepdims=True), 1e-9)
+    weight = np.zeros((len(votes), 2, directions.shape[1]))
+    for row, (_, each) in enumerate(votes):
+        weight[row, :, : each.shape[1]] = each
+    means = np.einsum("rkt,rtd->rkd", weight, directions)
+    means /= np.maximum(np.linalg.norm(means, axis=2, keepdims=True), 1e-9)
+    found: Vectors = means.reshape(len(votes), -1).astype(np.float32)
+    return found
+
+
+def _votes(encoding: Any, prompt: int, small: Container[str]) -> Votes:
+    """Token ids of a text and two rows of weights: every word alike, and every word that is not small."""
+    words: dict[int, list[int]] = {}
+    for at, ((start, end), special) in enumerate(zip(encoding.offsets, encoding.special_tokens_mask, strict=True)):
+        if not special and end > max(start, prompt):
+            words.setdefault(-1 if encoding.word_ids[at] is None else encoding.word_ids[at], []).append(at)
+    weights = np.zeros((2, len(encoding.ids)))
+    for tokens in words.values():
+        written = "".join(encoding.tokens[at].removeprefix("##") for at in tokens).strip("\u2581\u0120").lower()
+        weights[0, tokens] = 1 / len(tokens)
+        if written not in small and any(letter.isalnum() for letter in written):
+            weights[1, tokens] = 1 / len(tokens)
+    if not weights[0].any():
+        weights[0] = 1.0
+    if not weights[1].any():
+        weights[1] = weights[0]
+    return encoding.ids, weights
+
+
+def _sound(vectors: Vectors) -> Vectors:
+    # Silence here would make a row look like nothing else, which is to say: not a duplicate, not an overlap.
+    if not (np.isfinite(vectors).all() and vectors.any(axis=1).all()):
+        raise Surroundings("the encoder returned a vector that is not a number, so no text can be compared with it")
+    return vectors
 
 
 def threads() -> int:
@@ -203,17 +275,6 @@ def _fast_tokenizer(model: Any, path: Path) -> tuple[Any, int, int | None]:
     return fast, slow.pad_token_id or 0, slow.unk_token_id
 
 
-def _shapes(lengths: Sequence[int], budget: int) -> Iterator[tuple[int, list[int]]]:
-    """Width and row numbers of each batch, longest first, so that too little memory shows at once."""
-    order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
-    width_of = {length: next(width for width in WIDTHS if width >= length) for length in set(lengths)}
-    for width in reversed(WIDTHS):
-        rows = [row for row in order if width_of[lengths[row]] == width]
-        height = max(1, budget // width)
-        for start in range(0, len(rows), height):
-            yield width, rows[start : start + height]
-
-
 @contextmanager
 def _workers(count: int) -> Iterator[ThreadPoolExecutor]:
     """Threads that each run whole batches on one core.
@@ -231,24 +292,6 @@ def _workers(count: int) -> Iterator[ThreadPoolExecutor]:
     finally:
         pool.shutdown(cancel_futures=True)  # an interrupt waits for the batches that run, not for those that queue
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _memory_errors(height: int, width: int) -> Iterator[None]:
-    import torch
-
-    try:
-        yield
-    except WinnowError:
-        raise
-    except (MemoryError, RuntimeError) as problem:
-        is_memory = isinstance(problem, MemoryError | torch.OutOfMemoryError) or "memory" in str(problem)
-        if not is_memory:
-            raise
-        raise Surroundings(
-            f"there is not enough memory to encode {height} texts of {width} tokens at once",
-            hint="close other programs, or a smaller encoder; what was encoded so far is kept",
-        ) from problem
 
 
 def _first_line(problem: Exception) -> str:

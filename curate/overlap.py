@@ -96,9 +96,10 @@ def check(
     search = neighbours.search(train.vectors, items.vectors, rule.floor - BAND)
     near = neighbours.by_text(search.pairs, train.text, items.text)
     questions, judged = matching.questions(said, asked, near, judge, rule, progress)
+    own = matching.own_parts(said, asked, judge, rule)
     answers = matching.answers(said, ideal, judge, rule)
     exchanges = matching.exchanges(said, asked, ideal, (train, items, encode(ideal.texts)), judge, rule)
-    matches = pl.concat([questions, answers, exchanges])
+    matches = pl.concat([questions, own, answers, exchanges])
     return Check(
         outcome=_outcome(chats, _removals(chats, said, train, matches, rule), matches),
         matches=matches,

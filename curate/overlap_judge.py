@@ -20,11 +20,11 @@ from curate.recipe import Recipe
 from curate.verification import MakeJudge
 
 
-def overlap_rule(recipe: Recipe, models: Models) -> Rule:
+def overlap_rule(recipe: Recipe, encoder: Encoder) -> Rule:
     """The overlap rule that a recipe asks for, with this encoder."""
     asked = recipe.overlap
     rule = replace(
-        calibrations.rule_for(models.encoder),
+        calibrations.rule_for(encoder),
         classes=asked.classes,
         containment=asked.containment,
         remove_template_variants=asked.remove_template_variants,
@@ -42,6 +42,21 @@ def overlap_judge(recipe: Recipe, models: Models, progress: Progress = silent) -
     return both, both
 
 
+def said(opinion: Seconded) -> str:
+    """A second opinion as certificates name it: who, which weights or parameters, and of what it is asked."""
+    low, high = opinion.band
+    return f"{opinion.opinion.name} ({opinion.opinion.fingerprint[:16]}), asked from {low:g} to {high:g}"
+
+
+def opinions_of(recipe: Recipe, encoder: Encoder) -> list[str]:
+    """The second opinions of a recipe, as certificates name them."""
+    asked = recipe.overlap.second_opinion
+    if asked is None:
+        return []
+    opinion = opinions.named(asked.model_dump(exclude_none=True), cache=encoder.cache)
+    return [said(seconded(pairs.judge_with(encoder), opinion))]
+
+
 def remade_judge(recipe: Recipe) -> MakeJudge:
     """Who judged under a recipe, made again to verify or to sign: the pair rule and the second opinion that it names."""
 
@@ -49,9 +64,9 @@ def remade_judge(recipe: Recipe) -> MakeJudge:
         judge, asked = pairs.judge_with(encoder, rule.weights()), recipe.overlap.second_opinion
         if asked is None:
             return judge
-        opinion = opinions.named(asked.model_dump(exclude_none=True), cache=encoder.cache)
-        if [opinion.name] != list(names):
-            raise Refused(f"the certificate names {', '.join(names) or 'no second opinion'}, its recipe {opinion.name}")
-        return seconded(judge, opinion)
+        both = seconded(judge, opinions.named(asked.model_dump(exclude_none=True), cache=encoder.cache))
+        if [said(both)] != list(names):
+            raise Refused(f"the certificate names {', '.join(names) or 'no second opinion'}, its recipe {said(both)}")
+        return both
 
     return make

@@ -80,6 +80,11 @@ class Rule:
             raise BadInput(f"the overlap rule counts classes that there are not: {', '.join(sorted(unknown))}")
         if "copy" not in self.classes or "near copy" not in self.classes:
             raise BadInput("an overlap rule must count copies and near copies")
+        if self.cosine_map is not None:
+            try:
+                CosineMap(*self.cosine_map)
+            except (TypeError, ValueError) as wrong:
+                raise BadInput(f"the overlap rule's cosine map is none: {wrong}") from None
         object.__setattr__(self, "classes", tuple(name for name in COUNTED if name in self.classes))
 
     def fingerprint(self) -> str:
@@ -111,8 +116,8 @@ class Rule:
         """The parameters by which this rule finds less than the default one. For all numbers, more is weaker."""
         default = default or Rule()
         less = [name for name in _BOUNDS if getattr(self, name) > getattr(default, name)]
-        if self.cosine_map != default.cosine_map:  # another encoder's scale: floor and weights differ by the map
-            less = [name for name in less if name != "floor"]
+        if self.cosine_map != default.cosine_map:  # what a foreign map makes of the cosines cannot be said
+            less.append("cosine_map")
         elif self.pair_rule != default.pair_rule:
             less.append("pair_rule")
         if set(self.classes) < set(default.classes):

@@ -25,7 +25,7 @@ from curate import recipe as recipes
 from curate.detectors import Models
 from curate.errors import BadInput, Refused, Surroundings
 from curate.overlap import EvalFile
-from curate.overlap_judge import overlap_judge, overlap_rule
+from curate.overlap_judge import overlap_judge, overlap_rule, said
 from curate.progress import Progress, silent
 from curate.recipe import Recipe
 from curate.steps import Steps, run
@@ -166,9 +166,9 @@ def _write(
         folder / "train.jsonl",
         eval_files,
         models.encoder,
-        rule=overlap_rule(recipe, models),
+        rule=overlap_rule(recipe, models.encoder),
         judge=judge,
-        second_opinions=[opinion.opinion.name] if opinion else [],
+        second_opinions=[said(opinion)] if opinion else [],
         allow_uncalibrated=recipe.overlap.allow_uncalibrated,
         progress=progress,
     )

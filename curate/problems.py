@@ -87,6 +87,12 @@ BY_RULE: dict[str, Kind] = {
         "Query and answer share most of their wording with another row.",
         "winnow curate keeps the one with the longest answer.",
     ),
+    "wrapped question": Kind(
+        "questions in another wrapping",
+        "warning",
+        "The same question and answer with a preamble or a prompt template around the question.",
+        "winnow curate keeps one of each.",
+    ),
     "truncated answer": Kind(
         "answers cut short", "warning", "Another row has the same query and the whole answer.", REMOVES
     ),

@@ -120,7 +120,7 @@ def threads(device: Device) -> Iterator[int]:
         yield 1
         return
     try:
-        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+        from threadpoolctl import ThreadpoolController
     except ImportError:
         yield 1
         return

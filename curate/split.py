@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from curate import certificate, files, pairs
+from curate import calibrations, certificate, files, pairs
 from curate import chats as chat
 from curate.detectors import encoder_facts
 from curate.encoder import Encoder
@@ -62,8 +62,8 @@ def split_files(
     """
     _check_place(out)
     read = files.read(data, format=format)
-    rule = replace(rule or Rule(), remove_template_variants=not allow_variants)
-    judge = judge or pairs.judge_of(pairs.load(), _held(encoder.exact().encode), _held(encoder.words))
+    rule = replace(rule or calibrations.rule_for(encoder), remove_template_variants=not allow_variants)
+    judge = judge or pairs.judge_of(rule.weights(), _held(encoder.exact().encode), _held(encoder.words))
     parts = split(read.chats, encoder.encode, judge, wish, rule=rule, seed=seed, progress=progress)
     try:
         outputs = _write(out, parts, read)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from curate import calibrations, dedup, outcome, overlap, pairs, placeholders, quality, text, toxicity
 from curate import chats as chat
-from curate import dedup, outcome, overlap, placeholders, quality, toxicity
 from curate.detectors import Models
+from curate.likeness import pair_language
 from curate.outcome import Outcome
 from curate.overlap import EvalFile
 from curate.overlap_judge import overlap_judge, overlap_rule
@@ -58,16 +59,18 @@ def run(
         rows = _apply(name, step, rows, recipe.keep, ledgers, account)
     started = time.perf_counter()
     judge, opinion = overlap_judge(recipe, models, progress)
-    rule = overlap_rule(recipe, models)
+    rule = overlap_rule(recipe, models.encoder)
     check = overlap.check(rows, eval_files, models.encoder.encode, judge, rule=rule, progress=progress)
     ledgers.append(check.outcome.ledger)
     account.append(_account("overlap", rows.height, check.outcome.ledger, time.perf_counter() - started))
     ledger = _with_fingerprints(outcome.join(ledgers), chats)
-    notes = [*_notes(chats, recipe, models), *([f"overlap, second opinion of {opinion.opinion.name}: {opinion.asked}"] if opinion else [])]
-    return Steps(check.outcome.kept, ledger, tuple(account), check, tuple(notes))
+    notes = _notes(chats, recipe, models, eval_files)
+    if opinion:
+        notes = (*notes, f"overlap, second opinion of {opinion.opinion.name}: {opinion.asked}")
+    return Steps(check.outcome.kept, ledger, tuple(account), check, notes)
 
 
-def _notes(chats: pl.DataFrame, recipe: Recipe, models: Models) -> tuple[str, ...]:
+def _notes(chats: pl.DataFrame, recipe: Recipe, models: Models, eval_files: Sequence[EvalFile]) -> tuple[str, ...]:
     """What the steps could not see, and what they left on purpose."""
     notes = []
     if recipe.toxicity:
@@ -78,9 +81,21 @@ def _notes(chats: pl.DataFrame, recipe: Recipe, models: Models) -> tuple[str, ..
         notes.append(
             f"{len(telling):,} row ids or source paths hold personal data themselves; ids are kept as they are"
         )
+    if models.encoder.english_only and (foreign := _foreign(eval_files)):
+        notes.append(
+            f"{foreign:,} eval questions are not in English; the encoder reads English, so of them copies are found and little else"
+        )
+    known = calibrations.claim(models.encoder.fingerprint, pairs.load().fingerprint())
+    bound = calibrations.bounded(known, recipe.overlap.max_missed)
+    notes.append(f"overlap, for texts like those that were measured: {bound}")
     if not recipe.pii:
         notes.append("personal data was not looked for (the recipe leaves it out)")
     return tuple(notes)
+
+
+def _foreign(eval_files: Sequence[EvalFile]) -> int:
+    asked = [said for file in eval_files for said in chat.queries(file.cases)]
+    return sum(pair_language.language(text.loose(said)) != "en" for said in asked)
 
 
 def _steps(recipe: Recipe, models: Models, progress: Progress) -> list[tuple[str, Callable[[pl.DataFrame], Outcome]]]:

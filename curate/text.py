@@ -16,8 +16,12 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-# Zero-width and bidi marks, soft hyphen, byte-order mark: invisible, so two texts that differ by them look equal.
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+# Zero-width and bidi marks, soft hyphen, byte-order mark, fillers, selectors and tags (Unicode's default ignorables):
+# invisible, so two texts that differ by them look equal.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 _SPACE = re.compile(r"\s+")
 _PUNCTUATION = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "‛": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‐": "-", "‑": "-",

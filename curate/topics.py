@@ -36,7 +36,7 @@ def clusters(vectors: Vectors, count: int, *, seed: int = 0) -> Labels:
     k-means with k-means++ starts (Arthur and Vassilvitskii 2007), on one thread: several would add up in another order.
     """
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     # Rows in the order of a content hash are in no order: an even spread of them is a random sample.
     some = np.unique(np.linspace(0, max(0, len(vectors) - 1), min(len(vectors), FITTED)).astype(np.int64))

@@ -14,11 +14,11 @@ trust (`--trust`), and a certificate that this key did not sign is refused.
 import glob
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from curate import certificate, files, pairs
+from curate import calibrations, certificate, files, pairs
 from curate import chats as chat
 from curate import iteration as iterations
 from curate.certificate import Statement
@@ -27,7 +27,7 @@ from curate.certifying.recheck import Recheck, recheck
 from curate.certifying.reread import read_rows
 from curate.encoder import Encoder
 from curate.errors import BadInput, Refused
-from curate.evalset import EvalFile, read_eval_files
+from curate.evalset import EvalFile, read_eval_files, shipped_name
 from curate.overlap_rule import Rule
 from curate.pairs import Judge
 from curate.progress import Progress, silent
@@ -51,15 +51,17 @@ class Verdict:
     outside: tuple[str, ...]
     standing: Standing = UNSIGNED
     misses_elsewhere: str | None = None
+    weaker: tuple[str, ...] = ()  # than the default rule of this encoder
+    not_named: tuple[str, ...] = ()  # cases that ship with this Winnow, and that the certificate does not know
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `--json`."""
         stands = {"standing": self.standing.to_dict()}
-        return {"holds": True} | asdict(self) | stands | {"weaker_than_default": list(self.rule.weaker())}
+        return {"holds": True} | asdict(self) | stands | {"weaker_than_default": list(self.weaker)}
 
     def __str__(self) -> str:
         highest = "" if self.highest is None else f", highest cosine to an eval item {self.highest:.3f}"
-        less = ", ".join(self.rule.weaker())
+        less = ", ".join(self.weaker)
         weaker = f"; weaker than the default rule ({less})" if less else ""
         first = (
             f"The certificate holds: {self.train_file} ({self.rows:,} rows) has no overlap with "
@@ -70,6 +72,8 @@ class Verdict:
             said.append(f"stands outside: {', '.join(self.outside)} (the certificate says so; it cannot be recomputed)")
         if self.misses_elsewhere:
             said.append(f"what the rule misses was measured elsewhere ({self.misses_elsewhere}): not checked here")
+        if self.not_named:
+            said.append(f"not compared with cases that ship with this Winnow: {', '.join(self.not_named)}")
         return "\n".join(said)
 
 
@@ -98,7 +102,9 @@ def verify(
     # A certificate of an earlier version names the cases that came with that version.
     still_shipped = [path for path in shipped if files.sha256(path) in named]
     eval_files = read_eval_files(its_own, still_shipped)
-    return recompute(train_file, statement, eval_files, load, make_judge, standing=standing, progress=progress)
+    verdict = recompute(train_file, statement, eval_files, load, make_judge, standing=standing, progress=progress)
+    unknown = tuple(shipped_name(path) for path in shipped if path not in still_shipped)
+    return replace(verdict, not_named=unknown)
 
 
 def places(target: Path, eval_paths: Sequence[Path]) -> tuple[Path, Path, Sequence[Path]]:
@@ -138,6 +144,7 @@ def recompute(
     stated.check_eval_files(predicate["eval_files"], eval_files)
     claim = predicate["claims"]["no_semantic_overlap"]
     rule, encoder = rule_of(claim["rule"]), _encoder(claim["encoder"], load)
+    _check_map(rule, encoder)
     judge = judge_for(encoder, rule, claim["second_opinions"], make_judge)
     progress("verify: recomputing", 0, 0)
     rows = read_rows(train_file)
@@ -164,7 +171,16 @@ def recompute(
     elsewhere = stated.check_misses(predicate["claims"]["what_the_rule_misses"], misses)
     names, outside = tuple(file.name for file in eval_files), tuple(predicate["outside"])
     shown = (str(train_file), found.rows, names, found.pairs_compared, claim["highest_cosine"], rule, outside)
-    return Verdict(*shown, standing, elsewhere)
+    return Verdict(*shown, standing, elsewhere, rule.weaker(calibrations.rule_for(encoder)))
+
+
+def _check_map(rule: Rule, encoder: Encoder) -> None:
+    """A map of cosines that comes with the certificate alone could make everything look far apart."""
+    if rule.cosine_map != calibrations.rule_for(encoder).cosine_map:
+        raise Refused(
+            "the certificate maps this encoder's cosines in a way that was not calibrated here",
+            hint=f"winnow calibrate PAIRS --encoder {encoder.name}, with the pairs that it was calibrated on",
+        )
 
 
 # -- with what --------------------------------------------------------------------------------------------------------

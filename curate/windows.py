@@ -145,7 +145,7 @@ def _cut(
     # reserve makes it fit as a rule; a piece that still does not fit is cut again.
     waiting = [(number, 0, len(texts[number])) for number in numbers]
     while waiting:
-        encoded = tokenizer.encode_batch([prompt + _readable(texts[n][start:end]) for n, start, end in waiting])
+        encoded = tokenizer.encode_batch([prompt + readable(texts[n][start:end]) for n, start, end in waiting])
         again = []
         for (number, start, end), encoding in zip(waiting, encoded, strict=True):
             ids, body = encoding.ids, _body(encoding, len(prompt))
@@ -179,6 +179,6 @@ def _halves(body: list[tuple[int, int, int]], tokens: int, limit: int, length: i
     return [(0, middle + lap), (middle - lap, length)]
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """The text with lone surrogates as question marks, of the same length: tokenizers refuse them."""
     return text.encode("utf-8", "replace").decode()

@@ -2,8 +2,8 @@
 
     python benchmarks/overlap/planting.py --data DIR [--write]
 
-The eval file is made of instructions with their answers; each is planted once per way among Dolly's rows, which are left as they
-are. Found means: the planted row is removed because of this very item. What else is removed is counted.
+The eval file is made of sixty of Dolly's rows, question and answer; each is planted once per way among the other rows, which are
+left as they are. Found means: the planted row is removed because of this very item. What else is removed is counted.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import polars as pl
 
 from benchmarks import machine
 from benchmarks.overlap import pairs
-from benchmarks.overlap.judging import DOLLY, INSTRUCTIONS
+from benchmarks.overlap.judging import DOLLY
 from benchmarks.overlap.tables import share
 from curate import cache, encoder, files, overlap
 from curate import chats as chat
@@ -92,10 +92,11 @@ def main() -> None:
 
 def measured(data: Path) -> str:
     """The table: ways, items, found."""
-    for place in (INSTRUCTIONS, DOLLY):
-        if not (data / place).exists():
-            raise BadInput("this set is not here", where=str(place), hint="--data FOLDER")
-    rows, items = files.read([data / DOLLY]).chats, _items(data)
+    if not (data / DOLLY).exists():
+        raise BadInput("this set is not here", where=str(DOLLY), hint="--data FOLDER")
+    rows = files.read([data / DOLLY]).chats
+    items = _items(rows)
+    rows = rows.filter(~pl.col("id").is_in([name for name, _, _ in items]))
     long = sorted(said for said in chat.queries(rows) if 2_000 < len(said) < 6_000)
     planted = _planted(items, long)
     cases = [EvalFile("items", "", chat.chats_of({"id": name, "turns": _asks(q, a)} for name, q, a in items))]
@@ -113,9 +114,8 @@ def measured(data: Path) -> str:
     return "\n".join([*lines, "", said])
 
 
-def _items(data: Path) -> list[tuple[str, str, str]]:
-    """Instructions of 8 words and more whose answer has 30 and more, each with its answer; drawn by a seed."""
-    rows = files.read([data / INSTRUCTIONS]).chats
+def _items(rows: pl.DataFrame) -> list[tuple[str, str, str]]:
+    """Questions of 8 to 120 words whose answer has 30 and more, each with its answer; drawn by a seed."""
     said = zip(rows["id"], chat.queries(rows), chat.answers(rows), strict=True)
     fit = sorted({q: (i, q, a) for i, q, a in said if 8 <= len(q.split()) <= 120 and len(a.split()) >= 30}.values())
     return sorted(random.Random(0).sample(fit, min(ITEMS, len(fit))))

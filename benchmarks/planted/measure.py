@@ -185,7 +185,7 @@ def steps_table(truth: pl.DataFrame, run: Run) -> str:
         "| step | removed or edited | planted for it | another planted fault | unplanted | precision (95 % interval) |",
         "|---|---|---|---|---|---|",
     ]
-    acts = run.ledger.unique(["step", "row_id"], keep="first", maintain_order=True)
+    acts = run.ledger.filter(pl.col("action") != "noted").unique(["step", "row_id"], keep="first", maintain_order=True)
     touched = {step: list(acts.filter(step=step).iter_rows(named=True)) for step in STEP_FOR if step != "quarantine"}
     quarantine = [{"line": line} for line in sorted(run.quarantined)]
     for step, entries in {"quarantine": quarantine, **touched}.items():

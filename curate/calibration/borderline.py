@@ -82,7 +82,8 @@ def export(
     """
     if path.exists():
         raise BadInput("is there already, and may hold answers", where=str(path), hint="another name")
-    scored = matches.filter(pl.col("probability").is_not_null() & pl.col("probability").is_not_nan())
+    unsure = matches.filter(pl.col("class") != "copy")  # of a copy nobody need be asked
+    scored = unsure.filter(pl.col("probability").is_not_null() & pl.col("probability").is_not_nan())
     asked, ideal, _ = views.eval_items(eval_files)
     rows = _by_id(views.training(chats), "row_id", "turn", "role")
     cases = _by_id(asked, "eval_file", "row_id", "turn") | _by_id(ideal, "eval_file", "row_id", "turn")
@@ -98,7 +99,7 @@ def export(
     lines = [json.dumps(_line(texts, match), ensure_ascii=False, allow_nan=False) for texts, match in picked]
     data = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
     save.write_bytes(path, data, mode=0o600)
-    return Exported(str(path), len(lines), len(found), matches.height - scored.height, without_text)
+    return Exported(str(path), len(lines), len(found), unsure.height - scored.height, without_text)
 
 
 def _by_id(said: views.Said, *columns: str) -> dict[tuple[object, ...], str | None]:

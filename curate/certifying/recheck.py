@@ -12,6 +12,7 @@ removals. It is written to be plain, not fast.
 It fails closed: vectors that are no numbers, rows that cannot be read and eval cases without text stop it.
 """
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -22,21 +23,23 @@ import numpy as np
 
 from curate import refusals, text
 from curate.certifying.recompare import (
+    MOST_OWN,
     Place,
     Vectors,
     Wide,
     all_pairs,
     contained,
     near_short,
+    own_words,
     past_template,
     unit,
     vectors,
 )
 from curate.certifying.reread import ALL_TURNS, Spoken, turn_text, visible
-from curate.errors import BadInput
+from curate.errors import BadInput, Surroundings
 from curate.evalset import EvalFile
 from curate.overlap_rule import BAND, COUNTED, TOLERANCE, VARIANT, WORD_FOR_WORD, Rule
-from curate.pairs import Judge, Judgement
+from curate.pairs import CLASSES, Judge, Judgement
 from curate.windows import Encode
 
 __all__ = ["Nearest", "Recheck", "recheck"]
@@ -44,6 +47,8 @@ __all__ = ["Nearest", "Recheck", "recheck"]
 LETTER = re.compile(r"[^\W\d_]")
 SEVERITY = (*COUNTED, VARIANT)  # worst first
 FOLLOW_UP_WORDS = 4  # a later turn of an eval case is an item from here on
+TELLING_WORDS = 4  # of a part of an item that is looked for by itself
+MUCH_LONGER = 2  # times the item, from which a text may hold it and say other things besides
 SHARED_ANSWER = 3  # an ideal answer that so many cases give says nothing of any of them
 
 
@@ -94,6 +99,7 @@ def recheck(
     near, best = all_pairs(train, items, rule.floor - BAND)
     found = [
         *_questions(said, asked, near, judge, rule),
+        *_own_parts(said, asked, judge, rule),
         *_answers(said, ideal, judge, rule),
         *_exchanges(said, asked, ideal, (train, items, vectors([one.text for one in ideal], encode)), judge, rule),
     ]
@@ -166,6 +172,8 @@ def _judged(places: Iterable[Place], left: Sequence[str], right: Sequence[str], 
     verdicts = judge(texts)
     if len(verdicts) != len(texts):
         raise BadInput("the pair rule did not judge every pair")
+    if any(v.name not in CLASSES or not math.isfinite(v.probability + v.cosine) for v in verdicts):
+        raise Surroundings("the pair rule gave a verdict that is none, so no text can be compared")
     known = dict(zip(texts, verdicts, strict=True))
     return {(a, b): known[left[a], right[b]] for a, b in wanted}
 
@@ -186,6 +194,21 @@ def _questions(
     return [(place, name) for place, name in found if name]
 
 
+def _own_parts(said: Sequence[Spoken], asked: Sequence[Asked], judge: Judge, rule: Rule) -> list[tuple[Place, str]]:
+    """What is an item's own besides a template, looked for by its words."""
+    spoken, questions = [one.text for one in said], [one.text for one in asked]
+    own, parts = own_words(questions), dict[int, str]()
+    for number, item in enumerate(questions):
+        words, count = own(item), max(1, len(text.tokens(item)))
+        if TELLING_WORDS <= len(words) <= MOST_OWN * count:
+            parts[number] = " ".join(words)
+    numbers, texts = list(parts), list(parts.values())
+    shares = contained(spoken, texts, size=rule.ngram, floor=rule.containment)
+    verdicts = _judged(shares, spoken, texts, judge)
+    named = [(at, _name(verdicts[at], shares[at], said[at[0]], texts[at[1]], rule)) for at in shares]
+    return [((place, numbers[part]), name) for (place, part), name in named if name]
+
+
 def _answers(said: Sequence[Spoken], ideal: Sequence[Asked], judge: Judge, rule: Rule) -> list[tuple[Place, str]]:
     spoken = [one.text for one in said]
     telling, least = _telling(ideal), rule.answer_min_words
@@ -201,12 +224,15 @@ def _name(verdict: Judgement, share: float | None, one: Spoken, item: str, rule:
     """The class of a pair; None where it is not sure enough to have one."""
     if verdict.name in ("copy", "near copy"):
         return verdict.name
+    needed = rule.probability if one.part in ("user", ALL_TURNS) else rule.probability_other_turns
     if share is not None:
+        about_as_long = len(one.text) <= MUCH_LONGER * len(item)
+        if share < WORD_FOR_WORD and about_as_long and verdict.probability < needed / 2 and verdict.name != VARIANT:
+            return None
         contradicts = verdict.differs or text.conflict(text.facts(one.text), text.facts(item), ("numbers", "names"))
         return VARIANT if contradicts and share < WORD_FOR_WORD else "near copy"
     if verdict.name == VARIANT:
         return VARIANT
-    needed = rule.probability if one.part in ("user", ALL_TURNS) else rule.probability_other_turns
     if verdict.probability < needed - TOLERANCE:
         return None
     return "translation" if verdict.name == "translation" else "paraphrase"

@@ -7,8 +7,9 @@ Only for `winnow verify` (see `curate.certifying.recheck`). Written from the def
 tuples in sets, edits by the textbook's table.
 """
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ AT_ONCE = 512  # training windows multiplied together
 SHORT, SHORT_ALONE = 8, 5  # words: below, a text is one n-gram; below, it must make up half of what holds it
 FEW_PARTS = 4  # eval texts that may have an n-gram in common before it weighs less
 FULL = 1_000_000  # the weight of a rare n-gram
-TEMPLATE, ITEMS, MOST_OWN, OWN_WORDS = 5, 5, 0.7, 2  # see `past_template`
+TEMPLATE, ITEMS, MOST_ITEMS, MOST_OWN, OWN_WORDS = 5, 5, 50, 0.7, 2  # see `past_template`
 
 
 @dataclass(frozen=True)
@@ -144,16 +145,12 @@ def edits(a: str, b: str) -> int:
     return table[-1][-1]
 
 
-def past_template(judge: Judge, items: Sequence[str]) -> Judge:
-    """A judge that does not go by what many eval items share.
-
-    Words that stand in a run of TEMPLATE words which ITEMS different items have are a template. Of an item of which at most
-    MOST_OWN is its own, and at least OWN_WORDS words, the rest is judged too, and both verdicts must say that it is the same.
-    """
-    times = Counter(
-        run for words in {tuple(text.tokens(item)) for item in items} for run in set(_runs(words, TEMPLATE))
-    )
-    shared = {run for run, n in times.items() if n >= ITEMS}
+def own_words(items: Sequence[str]) -> Callable[[str], list[str]]:
+    """What of a text is no template: the words outside of all runs of TEMPLATE words that many different items have."""
+    texts = {tuple(text.tokens(item)) for item in items}
+    times = Counter(run for words in texts for run in set(_runs(words, TEMPLATE)))
+    enough = max(ITEMS, min(MOST_ITEMS, math.ceil(len(set(items)) / 20)))
+    shared = {run for run, n in times.items() if n >= enough}
 
     def own(said: str) -> list[str]:
         words = tuple(text.tokens(said))
@@ -161,10 +158,21 @@ def past_template(judge: Judge, items: Sequence[str]) -> Judge:
         inside = {place for start in starts for place in range(start, start + TEMPLATE)}
         return [word for place, word in enumerate(words) if place not in inside]
 
+    return own
+
+
+def past_template(judge: Judge, items: Sequence[str]) -> Judge:
+    """A judge that does not go by what many eval items share.
+
+    Words that stand in a run of TEMPLATE words which ITEMS different items have are a template. Of an item of which at most
+    MOST_OWN is its own, and at least OWN_WORDS words, the rest is judged too, and both verdicts must say that it is the same.
+    """
+    own = own_words(items)
+
     def judged(pairs: Sequence[tuple[str, str]]) -> list[Judgement]:
         found, rest = list(judge(pairs)), dict[int, tuple[str, str]]()
         for place, (one, item) in enumerate(pairs):
-            if shared and found[place].name not in ("copy", "unrelated"):
+            if found[place].name not in ("copy", "unrelated"):
                 left, count = own(item), max(1, len(text.tokens(item)))
                 if OWN_WORDS <= len(left) <= MOST_OWN * count:
                     rest[place] = (" ".join(own(one)), " ".join(left))

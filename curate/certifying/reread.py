@@ -50,7 +50,7 @@ def read_rows(path: Path) -> list[list[Spoken]]:
         if not line.strip():
             continue
         try:
-            rows.append(_row(len(rows), json.loads(line.decode("utf-8"))))
+            rows.append(_row(len(rows), json.loads(line.decode("utf-8"), object_pairs_hook=_once)))
         except (ValueError, RecursionError) as error:
             why = error.args[0] if type(error) is ValueError else "it is not JSON in UTF-8"
             what = f"a certificate is checked on JSON Lines in the messages form, and this line has another: {why}"
@@ -58,6 +58,14 @@ def read_rows(path: Path) -> list[list[Spoken]]:
     if not rows:
         raise BadInput("holds no rows", where=str(path))
     return rows
+
+
+def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """A JSON object. ValueError for a key that stands in it twice: another parser would take the other value."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands in it twice")
+    return found
 
 
 def turn_text(turn: Mapping[str, str | None]) -> str:
@@ -195,9 +203,3 @@ def _inside(said: str) -> Json | None:
         return None if deepest > DEEPEST else json.loads(bare, object_pairs_hook=_once)
     except ValueError:
         return None
-
-
-def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    if len(made := dict(pairs)) < len(pairs):
-        raise ValueError("a key stands twice")
-    return made

@@ -8,6 +8,7 @@ rows of the same task. The whole texts are then alike whatever the ticket says. 
 by several others, the pair is judged once more without the shared words, and both verdicts must say that it is the same.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ from curate.pairs import Judge, Judgement
 __all__ = ["GRAM", "MOST_OWN", "SHARED", "Shared", "beyond"]
 
 GRAM = 5  # words in a row
-SHARED = 5  # so many different items make a run of words boilerplate
+SHARED = 5  # so many different items make a run of words boilerplate, and of many items one in twenty: a few rewordings
+SHARE, MOST = 0.05, 50  # of one question share words too, and must not excuse each other
 MOST_OWN = 0.7  # an item of which more is its own is compared as a whole only
+TELLING_WORDS = 4  # of a part that is looked for by itself
 OWN_WORDS = 2  # with fewer there is nothing else to go by
 
 
@@ -36,7 +39,8 @@ class Shared:
         counts = Counter[tuple[str, ...]]()
         for words in sorted({tuple(text.tokens(item)) for item in items}):
             counts.update({words[i : i + GRAM] for i in range(len(words) - GRAM + 1)})
-        return Shared(frozenset(gram for gram, items_with in counts.items() if items_with >= SHARED))
+        enough = max(SHARED, min(MOST, math.ceil(SHARE * len(set(items)))))
+        return Shared(frozenset(gram for gram, items_with in counts.items() if items_with >= enough))
 
     def own(self, said: str) -> tuple[str, float]:
         """The words of a text that stand in no shared run, and their share of all."""
@@ -47,6 +51,11 @@ class Shared:
                 taken[i : i + GRAM] = [True] * GRAM
         left = [word for word, shared in zip(words, taken, strict=True) if not shared]
         return " ".join(left), len(left) / max(1, len(words))
+
+    def own_part(self, item: str) -> str:
+        """What of an item is its own, if a good part of it is shared and something that tells it apart is left."""
+        own, share = self.own(item)
+        return own if share <= MOST_OWN and len(own.split()) >= TELLING_WORDS else ""
 
 
 @dataclass(frozen=True)

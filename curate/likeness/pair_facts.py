@@ -15,7 +15,7 @@ from curate import text
 
 __all__ = ["KINDS", "Facts", "Number", "differs", "facts_of", "unmatched_names", "unmatched_numbers"]
 
-KINDS = ("numbers", "units", "names", "negation")
+KINDS = ("numbers", "units", "names", "negation", "question")
 
 _ONES = {word: n for n, word in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"])}  # fmt: skip
 _TENS = {
@@ -78,6 +78,19 @@ OPPOSITES = frozenset(
     pair for both in _OPPOSITES.replace("\n", "").split("|") for a, b in [both.split()] for pair in ((a, b), (b, a))
 )
 
+# Marks of layout: "> " before a quoted line, "$12$" for a number in LaTeX.
+_QUOTE_MARK, _MATHS = re.compile(r"(?m)^[ \t]*>[ \t](?!>)"), re.compile(r"\$(\d[\d.,]*)\$")
+
+# What a short question wants to hear. "Which" and "what" may ask for anything, and so does an order.
+SHORT_QUESTION = 16  # words
+_WANTED = {
+    "a person": re.compile(r"^(?:and |so |but )?(?:who|whom|whose)\b|\bto whom\W*$"),
+    "a time": re.compile(r"^(?:when|(?:in |on |at )?(?:what|which) (?:year|date|day|month|time)|what (?:is|was) the (?:date|year))\b"),
+    "a place": re.compile(r"^(?:where|(?:in )?(?:what|which) (?:country|city|town|state|place))\b"),
+    "a reason": re.compile(r"^(?:why|how come|for what reason)\b"),
+    "a count": re.compile(r"^how (?:many|much|often|old|long|far|tall|big|high|deep)\b"),
+}  # fmt: skip
+
 _SIDES = frozenset(word for pair in OPPOSITES for word in pair)
 
 
@@ -98,10 +111,12 @@ class Facts:
     words: frozenset[str]
     negations: int
     sides: tuple[str, ...] = ()  # words that have an opposite, by their first place
+    wanted: str = ""  # a person, a time, a place, a reason, a count: of a short question that says so
 
 
 def facts_of(said: str, code: bool = False) -> Facts:
     """Read the facts. In code no name is a fact. Placeholders and list marks ("2.") are none anywhere."""
+    said = _MATHS.sub(r"\1", _QUOTE_MARK.sub("", said))
     plain = _LIST_MARK.sub(" ", text.PLACEHOLDER.sub(" ", said))
     words = [word.lower().replace("’", "'") for word in _WORD.findall(plain)]
     return Facts(
@@ -110,7 +125,13 @@ def facts_of(said: str, code: bool = False) -> Facts:
         words=frozenset(words) | {word.removesuffix("'s") for word in words},
         negations=len(_NEGATION.findall(plain)),
         sides=tuple(dict.fromkeys(word for word in words if word in _SIDES)),
+        wanted="" if code or len(words) > SHORT_QUESTION else _wanted(plain),
     )
+
+
+def _wanted(said: str) -> str:
+    plain = said.strip().lower()
+    return next((name for name, pattern in _WANTED.items() if pattern.search(plain)), "")
 
 
 def differs(a: Facts, b: Facts, alike: bool = True) -> str | None:
@@ -126,7 +147,12 @@ def differs(a: Facts, b: Facts, alike: bool = True) -> str | None:
         return "names"
     if alike and ((a.negations > 0) != (b.negations > 0) or opposites(a, b)):
         return "negation"
-    return None
+    return "question" if other_question(a, b) else None
+
+
+def other_question(a: Facts, b: Facts) -> bool:
+    """Whether two short questions want to hear things of another kind: who was married to her, when was she born."""
+    return bool(a.wanted and b.wanted) and a.wanted != b.wanted
 
 
 def unmatched_numbers(a: Facts, b: Facts) -> int:

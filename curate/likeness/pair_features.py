@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 SIMILARITIES = ("cosine", "words", "content", "shared", "code")
-CONTRADICTIONS = ("numbers", "units", "names", "negation", "opposites")
+CONTRADICTIONS = ("numbers", "units", "names", "negation", "opposites", "question")
 
 RUN = 4  # characters of a run
 # Share of common words from which changed numbers count, and at which they count in full. All other facts contradict only
@@ -134,6 +134,7 @@ def contradictions(a: Reading, b: Reading) -> tuple[float, ...]:
         _named_apart(a.facts, b.facts, sparse),
         sparse * ((a.facts.negations > 0) != (b.facts.negations > 0)),
         max(sparse * pair_facts.opposites(a.facts, b.facts), float(_turned_round(a, b))),
+        float(pair_facts.other_question(a.facts, b.facts)),
     )
 
 

@@ -21,7 +21,7 @@ from curate.progress import Progress, silent
 if TYPE_CHECKING:
     from curate.pairs import Judge, Judgement
 
-BAND = (0.2, 0.8)  # of the rule's probability that two texts say the same
+BAND = (0.3, 0.95)  # probabilities on both sides of the threshold; what is surer than that is not asked about
 HEARD = ("paraphrase", "translation", "unrelated")  # classes on which an opinion is heard
 SAME, VARIANT, OTHER = "paraphrase", "template variant", "unrelated"
 
@@ -75,7 +75,7 @@ class Seconded:
         for pair, verdict in zip(new, self.opinion(new, self.progress) if new else [], strict=True):
             self.heard[pair] = Heard(open_[pair], _turned(open_[pair], verdict), verdict.why, verdict.same is None)
         return [
-            replace(found, name=self.heard[pair].after) if pair in open_ else found
+            _decided(found, self.heard[pair].after) if pair in open_ else found
             for pair, found in zip(pairs, first, strict=True)
         ]
 
@@ -114,6 +114,12 @@ def seconded(
     if not 0 <= low <= high <= 1:
         raise BadInput(f"the band of the second opinion is {low} to {high}, and must lie within 0 to 1")
     return Seconded(judge, opinion, (low, high), progress)
+
+
+def _decided(found: "Judgement", name: str) -> "Judgement":
+    """The word of the second opinion is the last one: whoever goes by the probability must come to the same."""
+    sure = {OTHER: 0.0, VARIANT: found.probability}.get(name, 1.0)
+    return replace(found, name=name, probability=sure)
 
 
 def _turned(before: str, verdict: Verdict) -> str:

@@ -40,9 +40,11 @@ LABELLED = {"rephrase_en", "rephrase_python", "translate_java", "hard_neg_other_
 PRIOR = {"cosine": 0.4, "words": 1.0, "content": 0.3, "shared": 0.0, "code": 0.3}
 PULL = 0.02  # of the weights to the prior
 # Below the threshold, so that a contradiction acquits; not near 0, because a fact is sometimes read wrongly.
-CEILINGS = {"numbers": 0.1, "units": 0.2, "names": 0.35, "negation": 0.2, "opposites": 0.2}
-# The threshold convicts at most 10 of a million pairs of different problems of one domain (GSM8K); chosen on no other set.
-THRESHOLD, FLOOR = 0.75, 0.58
+CEILINGS = {"numbers": 0.1, "units": 0.2, "names": 0.35, "negation": 0.2, "opposites": 0.2, "question": 0.2}
+# At .75 the rule convicts fewer than 10 of a million pairs of different problems of one domain (GSM8K). It was raised to .85 after
+# reading what it took out of Dolly: short questions about one subject. Of the labelled pairs that it finds one in 3,000
+# lies below the floor.
+THRESHOLD, FLOOR = 0.85, 0.58
 FOLDS = 5
 EDITED = 0.33  # of the items are changed and edited, too
 

@@ -1,17 +1,21 @@
 """Laws of the cache: what comes out is what went in or nothing, whoever else writes and however a run ended."""
 
+import json
 import os
+import random
 import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import cache
+from curate import cache, cache_report
+from curate.errors import BadInput
 
 WRITER = """
 import sys
@@ -236,3 +240,214 @@ def test_remember_cuts_chunks_by_characters_too(monkeypatch: pytest.MonkeyPatch)
 def _writer(folder: Path, name: str, count: int) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", WRITER, str(folder), name, str(count)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+# Whatever ends a run
+
+
+KILLED = """
+import os, sys
+from curate import cache, cache_report
+name = sys.argv[2]
+with cache.open(sys.argv[1]) as kept:
+    for number in range(1_000_000):
+        kept.put("numbers", {f"{name}-{number}-{n}": f"{name}-{number}-{n}".encode() * 300 for n in range(20)})
+        os.write(1, f"{number}\\n".encode())
+        if number % 7 == 6:
+            kept.put("other", {str(n): b"x" * 1000 for n in range(200)})
+            kept.clear("other")
+"""
+
+
+def _whole(folder: Path) -> bool:
+    with sqlite3.connect(folder / cache.FILE) as db:
+        return bool(db.execute("pragma integrity_check").fetchone() == ("ok",))
+
+
+def test_killed_at_twenty_random_moments_nothing_is_lost_or_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chance = random.Random(0)
+    promised: list[str] = []
+    for run in range(20):
+        command = [sys.executable, "-c", KILLED, str(tmp_path), str(run)]
+        writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert writer.stdout is not None
+        for _ in range(chance.randrange(1, 12)):
+            number = int(writer.stdout.readline())
+            promised += [f"{run}-{number}-{n}" for n in range(20)]
+        time.sleep(chance.random() * 0.02)
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.communicate()
+        with cache.open(tmp_path) as kept:
+            assert kept.get("numbers", promised) == {key: key.encode() * 300 for key in promised}
+        assert _whole(tmp_path)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.9, 0.999])
+def test_a_file_cut_short_gives_true_values_or_none(tmp_path: Path, share: float) -> None:
+    items = {cache.text_key(str(n)): str(n).encode() * 200 for n in range(1000)}
+    with cache.open(tmp_path) as kept:
+        kept.put("a", items)
+    file = tmp_path / cache.FILE
+    os.truncate(file, int(file.stat().st_size * share))
+    kept = cache.open(tmp_path)
+    assert kept.get("a", list(items)).items() <= items.items()
+    kept.put("a", items)
+    assert cache.open(tmp_path).get("a", list(items)) == items
+
+
+def test_a_corrupt_blob_is_computed_anew_and_mended(kept: cache.Cache) -> None:
+    _lengths(kept, ["a", "bb"], Counting())
+    assert kept.connection is not None
+    kept.connection.execute("update entries set value = x'39' where key = ?", (cache.text_key("a"),))
+    again, third = Counting(), Counting()
+    assert _lengths(kept, ["a", "bb"], again) == [1, 2]
+    assert _lengths(kept, ["a", "bb"], third) == [1, 2]
+    assert (again.asked, third.asked) == ([["a"]], [])
+
+
+def test_a_full_disk_keeps_what_is_held_and_says_so_once(kept: cache.Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    _lengths(kept, ["a"], Counting())
+    assert kept.connection is not None
+    (pages,) = kept.connection.execute("pragma page_count").fetchone()
+    kept.connection.execute(f"pragma max_page_count = {pages}")
+    kept.put("big", {str(n): b"x" * 100_000 for n in range(9)})
+    kept.put("big", {"one more": b"x" * 100_000})
+    assert (kept.get("big", ["0", "one more"]), capsys.readouterr().err.count("\n")) == ({}, 1)
+    again = Counting()
+    assert _lengths(kept, ["a", "bb"], again) == [1, 2]
+    assert again.asked == [["bb"]]
+
+
+LIMITED = """
+import resource, sys
+from curate import cache
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+with cache.open(sys.argv[1]) as kept:
+    said = cache.remember(kept, "a", [str(n) for n in range(50)], lambda texts: [t * 20_000 for t in texts],
+                          str.encode, bytes.decode, chunk=5)
+print(said == [str(n) * 20_000 for n in range(50)])
+"""
+
+
+def test_a_file_that_may_not_grow_costs_no_run(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert run.stdout == "True\n"
+    assert run.stderr.count("\n") == 1
+    with cache.open(tmp_path) as kept:
+        found = kept.get("a", [cache.text_key(str(n)) for n in range(50)])
+    assert all(value in {(str(n) * 20_000).encode() for n in range(50)} for value in found.values())
+
+
+def test_two_processes_remember_the_same_texts_at_once(tmp_path: Path) -> None:
+    script = LIMITED.replace("resource.setrlimit", "(lambda *_: None)")
+    both = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE) for _ in range(2)]
+    assert [process.communicate(timeout=60)[0] for process in both] == [b"True\n"] * 2
+    with cache.open(tmp_path) as kept:
+        assert kept.sizes()[0][:2] == ("a", 50)
+    assert _whole(tmp_path)
+
+
+# How it stays small
+
+
+def _filled(kept: cache.Cache, used: dict[str, float]) -> None:
+    """Kinds of 100 kB each, last used when said."""
+    for name in used:
+        kept.put(name, {f"{name}-{n}": b"x" * 10_000 for n in range(10)})
+    assert kept.connection is not None
+    for name, when in used.items():
+        kept.connection.execute("update uses set used = ? where name = ?", (when, name))
+
+
+def test_what_was_not_used_for_longest_is_pruned_first(kept: cache.Cache) -> None:
+    _filled(kept, {"old": 1.0, "new": 3.0, "middle": 2.0})
+    done = cache_report.prune(kept, 300_000)
+    assert (done.kinds, done.entries, done.after <= 300_000 < done.before) == (("old",), 10, True)
+    assert [name for name, _, _ in kept.sizes()] == ["middle", "new"]
+    assert cache_report.prune(kept, 300_000).entries == 0
+
+
+def test_the_one_kind_that_is_left_loses_its_oldest_entries(kept: cache.Cache) -> None:
+    _filled(kept, {"old": 1.0, "new": 2.0})
+    done = cache_report.prune(kept, 90_000)
+    left = sorted(kept.get("new", [f"new-{n}" for n in range(10)]))
+    assert (done.kinds, done.entries) == (("old",), 20 - len(left))
+    assert left == [f"new-{n}" for n in range(10 - len(left), 10)]
+    assert 2 < len(left) < 8
+
+
+def test_reading_is_use_too(tmp_path: Path) -> None:
+    with cache.open(tmp_path) as kept:
+        _filled(kept, {"read": 1.0, "not": 2.0})
+    with cache.open(tmp_path) as kept:
+        kept.get("read", ["read-1"])
+        assert cache_report.prune(kept, 150_000).kinds == ("not",)
+
+
+def test_pruning_beside_a_writer_waits_or_leaves_it(tmp_path: Path) -> None:
+    with cache.open(tmp_path) as kept:
+        _filled(kept, {"old": 1.0, "new": 2.0})
+        other = sqlite3.connect(tmp_path / cache.FILE, isolation_level=None)
+        other.execute("begin immediate")
+        assert kept.connection is not None
+        kept.connection.execute("pragma busy_timeout = 10")
+        assert cache_report.prune(kept, 150_000).entries == 0
+        other.execute("rollback")
+        assert kept.usable
+        assert cache_report.prune(kept, 150_000).kinds == ("old",)
+
+
+def test_the_summary_counts_and_names_the_model(tmp_path: Path) -> None:
+    (tmp_path / f"{cache.FILE}.damaged-1").write_bytes(b"12345")
+    with cache.open(tmp_path) as kept:
+        cache.remember(kept, "vectors/abc", ["a", "bb"], lambda t: t, str.encode, bytes.decode, model="tiny, bf16")
+        kept.put("lengths", {"x": b"1"})
+        found = cache_report.summary(kept)
+    assert [(kind.name, kind.entries, kind.bytes, kind.model) for kind in found.kinds] == [
+        ("vectors/abc", 2, 3, "tiny, bf16"), ("lengths", 1, 1, "")
+    ]  # fmt: skip
+    assert all(kind.used is not None for kind in found.kinds)
+    assert found.damaged == (f"{cache.FILE}.damaged-1",)
+    assert "tiny, bf16" in str(found)
+    assert json.loads(json.dumps(found.to_dict()))["kinds"][0]["entries"] == 2
+
+
+def test_clearing_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / f"{cache.FILE}.damaged-1").write_bytes(b"12345")
+    with cache.open(tmp_path) as kept:
+        _filled(kept, {"a": 1.0, "b": 2.0})
+        assert cache_report.clear(kept).entries == 20
+        assert (cache_report.summary(kept).kinds, cache_report.summary(kept).damaged) == ((), ())
+
+
+def test_a_cache_made_before_uses_were_noted_is_read_and_pruned(tmp_path: Path) -> None:
+    with cache.open(tmp_path) as kept:
+        _filled(kept, {"a": 1.0})
+    with sqlite3.connect(tmp_path / cache.FILE) as db:
+        db.execute("drop table uses")
+    with cache.open(tmp_path) as kept:
+        (kind,) = cache_report.summary(kept).kinds
+        assert (kind.name, kind.used) == ("a", None)
+        assert cache_report.prune(kept, 0).entries == 10
+
+
+@pytest.mark.parametrize(("said", "count"), [("2GB", 2 * 10**9), ("1.5 mb", 1_500_000), ("300", 300), ("4k", 4000)])
+def test_sizes_are_read(said: str, count: int) -> None:
+    assert cache_report.size(said) == count
+
+
+@pytest.mark.parametrize("said", ["", "GB", "-1", "2 apples", "1e9"])
+def test_what_is_no_size_is_a_sentence(said: str) -> None:
+    with pytest.raises(BadInput, match="is no size"):
+        cache_report.size(said)
+
+
+def test_without_a_cache_there_is_nothing_to_show_or_prune() -> None:
+    none = cache.off()
+    assert "no cache" in str(cache_report.summary(none))
+    assert cache_report.prune(none, 0).entries == 0

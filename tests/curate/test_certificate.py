@@ -459,7 +459,7 @@ def test_an_iteration_is_signed_and_its_manifest_says_so(
     manifest = json.loads((it / "data" / "manifest.json").read_text())
     assert manifest["outputs"]["certificate.json"] == files.sha256(done.path)
     assert manifest["outputs"]["train.jsonl"] == "as it was"
-    assert _claim(done.statement)["rule"] == certificate.rule_facts(Rule(containment=0.6)), "the rule that it had"
+    assert _claim(done.statement)["rule"] == certificate.rule_facts(Rule(containment=0.6)), "the rule of its recipe"
     verdict = verification.verify(it, [], None, load, trusted=[key.public])
     assert verdict.standing.checked == (key.public.key_id,)
     (it / "model").mkdir()
@@ -480,6 +480,7 @@ def _iteration(place: Path, evals: list[str]) -> Path:
         (place / name).rename(data / name)
     keys = (*verification.iterations.REQUEST, "outputs", "counts", "steps")
     manifest: dict[str, Any] = {name: {} for name in keys} | {"eval": evals, "outputs": {"train.jsonl": "as it was"}}
+    manifest["recipe"] = {"overlap": {"containment": 0.6, "allow_uncalibrated": True}}
     (data / "manifest.json").write_text(json.dumps(manifest))
     return data.parent
 

@@ -2,16 +2,13 @@
 
 import random
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from curate import chats as chat
-from curate import dedup, text
+from curate import dedup
 from curate.windows import Windows
 
 
@@ -34,7 +31,7 @@ def _toy(vectors: dict[str, Sequence[float]]):  # type: ignore[no-untyped-def]
     return encode
 
 
-WORDS = [f"word{i}" for i in range(60)]
+WORDS = [chr(97 + i % 26) * 2 + chr(97 + i // 26) * 3 for i in range(60)]
 
 
 def _random_rows(seed: int, n: int) -> list[tuple[str, str]]:
@@ -45,28 +42,6 @@ def _random_rows(seed: int, n: int) -> list[tuple[str, str]]:
         words[rng.randrange(len(words))] = "other"
         base.append((query, " ".join(words)))
     return base
-
-
-@given(st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
-def test_two_promises_of_near(seed: int) -> None:
-    """Every removed row has a kept twin within the threshold; no two kept rows are within it."""
-    chats = _chats(_random_rows(seed, 14))
-    done = dedup.near(chats, threshold=0.7)
-    said = {
-        i: (text.shingles(q), text.shingles(a))
-        for i, q, a in zip(chats["id"], chat.queries(chats), chat.answers(chats), strict=True)
-    }
-
-    def similarity(a: str, b: str) -> float:
-        return min(text.jaccard(said[a][0], said[b][0]), text.jaccard(said[a][1], said[b][1]))
-
-    kept = set(done.kept["id"])
-    for row, twin, score in done.ledger.select("row_id", "twin", "score").iter_rows():
-        assert twin in kept
-        assert score == pytest.approx(similarity(row, twin), abs=1e-4)
-        assert score >= 0.7
-    assert all(similarity(a, b) < 0.7 for a, b in combinations(sorted(kept), 2))
 
 
 @pytest.mark.parametrize("step", [dedup.exact, dedup.near])
@@ -107,6 +82,24 @@ def test_each_group_keeps_one_row() -> None:
     assert done.ledger["twin"].unique().to_list() == done.kept["id"].to_list()
 
 
+def test_exact_reads_all_turns_roles_and_fields() -> None:
+    def row(*turns: tuple[str, str], fields: str | None = None) -> dict[str, object]:
+        return {"turns": [{"role": role, "content": said, "fields": fields} for role, said in turns]}
+
+    ask, say = ("user", "Hi"), ("assistant", "Yo")
+    rows = [
+        row(ask, say),
+        row(say, ask),
+        row(ask, ("assistant", "Yo\n\nHi")),
+        row(ask, say, fields='{"name": "x"}'),
+        row(),
+    ]
+    assert dedup.exact(chat.chats_of(rows)).kept.height == 5
+    assert dedup.exact(chat.chats_of([*rows, *rows])).kept.height == 5
+    kept = dedup.exact(chat.chats_of([{"id": "a", **rows[0]}, {"id": "b", **rows[0]}]), without_pii={"b"}).kept
+    assert kept["id"].to_list() == ["b"]
+
+
 @pytest.mark.parametrize(
     ("a", "b"),
     [
@@ -117,11 +110,6 @@ def test_each_group_keeps_one_row() -> None:
 )
 def test_exact_sees_through_case_space_and_unicode(a: tuple[str, str], b: tuple[str, str]) -> None:
     assert dedup.exact(_chats([a, b])).kept.height == 1
-
-
-def test_short_rows_survive_and_are_compared() -> None:
-    chats = _chats([("Hi", "Yo"), ("Hi!", "Yo."), ("No", "Ok"), ("", "Fine")])
-    assert dedup.near(chats).kept.height == 3
 
 
 def test_same_question_other_answer_is_no_duplicate() -> None:
@@ -146,19 +134,6 @@ def test_other_numbers_are_a_template_not_a_duplicate() -> None:
     assert dedup.semantic(_chats(rows), encode, encode).removed.height == 0
 
 
-def test_a_truncated_answer_goes_and_the_complete_one_stays() -> None:
-    question = "How do I change the bulb of the lamp?"
-    whole = "Unplug the lamp, let it cool for a while, unscrew the shade, twist the bulb out, put the new one in, and screw the shade on."
-    done = dedup.near(_chats([(question, whole[:66]), (question, whole)]))
-    assert done.ledger.select("row_id", "twin", "rule").rows() == [("r000", "r001", "truncated answer")]
-
-
-def test_a_higher_threshold_never_removes_more() -> None:
-    chats = _chats(_random_rows(5, 30))
-    removed = [dedup.near(chats, threshold=t).removed.height for t in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
-    assert removed == sorted(removed, reverse=True)
-
-
 def test_rows_without_a_query_are_left_to_exact_and_near() -> None:
     rows = [
         {"id": str(i), "turns": [{"role": "assistant", "content": "Welcome to the shop, have a look around."}]}
@@ -172,12 +147,6 @@ def test_rows_without_a_query_are_left_to_exact_and_near() -> None:
 
     assert dedup.semantic(chats, encode, encode).removed.height == 0
     assert dedup.exact(chats).removed.height == 1
-
-
-def test_stars_do_not_depend_on_the_order_of_pairs() -> None:
-    pairs = [dedup.Pair(0, 1, 1, "x"), dedup.Pair(1, 2, 1, "x"), dedup.Pair(2, 3, 1, "x"), dedup.Pair(3, 4, 1, "x")]
-    forward = dedup.stars(range(5), pairs)
-    assert set(forward) == set(dedup.stars(range(5), pairs[::-1])) == {1, 3}
 
 
 def test_a_passage_that_two_questions_share_does_not_make_them_one() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import cache, encoder, encoder_files, network, windows
+from curate import cache, encoder, encoder_files, network, passes, windows
 from curate.encoder import Encoder, load
 from curate.errors import BadInput, Surroundings
 
@@ -74,6 +74,60 @@ def test_neighbours_and_order_do_not_move_a_bit(tiny: Encoder) -> None:
 
 def test_neighbours_and_order_do_not_move_a_bit_of_the_default(real: Encoder) -> None:
     _assert_alone_decides(real)
+
+
+def _many(count: int) -> list[str]:
+    """Different texts of 1 to some 60 words."""
+    words = ["the", "cat", "and", "a", "dog", "ran", "over", "14", "hills,", "unhappily:", "was", "it", "$3.50?", "no."]
+    chance = np.random.default_rng(1)
+    return [" ".join(chance.choice(words, chance.integers(1, 1 + 60 // (1 + n % 7)))) for n in range(count)]
+
+
+def test_texts_of_many_lengths_do_not_move_each_other(real: Encoder) -> None:
+    many = _many(100)
+    whole = _by_text(many, real.encode(many))
+    few = many[::13]
+    assert _by_text(few, real.encode(few)) == {text: whole[text] for text in few}
+    assert all(_by_text([text], real.encode([text]))[text] == whole[text] for text in few[:2])
+
+
+def _with_activation(folder: Path, name: str) -> Encoder:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"hidden_act": name}))
+    return load(str(folder), precision="fp32")
+
+
+def test_what_is_no_plain_bert_runs_padded_and_keeps_the_law(copy: Path) -> None:
+    other = _with_activation(copy, "relu")
+    assert isinstance(other._network.way, passes.Padded)
+    _assert_alone_decides(other)
+
+
+def test_texts_end_to_end_say_what_padded_texts_say(real: Encoder, tiny: Encoder) -> None:
+    for chosen, limit in ((real, 256), (tiny, tiny.max_tokens)):
+        net = network.Network(chosen.path, chosen.precision, limit)
+        assert isinstance(net.way, passes.Packed)
+        ids = [piece.ids for piece in net.cut([*_many(15), *TEXTS])]
+        packed = windows.unit(net.vectors(ids))
+        net.way = passes.Padded(net._model[0], net.device, net.pad)
+        padded = windows.unit(net.vectors(ids))
+        assert (packed * padded).sum(axis=1).min() > (0.999999 if chosen.precision == "fp32" else network.FIDELITY)
+
+
+def test_end_to_end_is_given_up_where_it_says_something_else(
+    tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes.Packed, "_embed", lambda self, tokens, places: self._embeddings.LayerNorm(
+        self._embeddings.word_embeddings(tokens)))  # fmt: skip
+    net = network.Network(tiny_encoder, "fp32", 32)
+    assert isinstance(net.way, passes.Padded)
+
+
+@given(st.lists(st.integers(1, 512), max_size=60))
+def test_every_text_is_in_one_batch_and_batches_fit(lengths: list[int]) -> None:
+    found = passes.filled(lengths)
+    assert sorted(row for batch in found for row in batch) == list(range(len(lengths)))
+    assert all(sum(lengths[row] for row in batch) <= passes.TOKENS_PACKED for batch in found)
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])

@@ -228,9 +228,16 @@ def test_other_facts_make_a_template_variant(before: str) -> None:
     assert judge.asked.acquitted == 0
 
 
-def test_only_the_name_changes() -> None:
+def test_whoever_goes_by_the_probability_comes_to_the_same() -> None:
+    table = {("a", "b"): Verdict(True, ""), ("a", "c"): Verdict(False, "")}
+    rows = {("a", "b"): ("unrelated", 0.5), ("a", "c"): ("paraphrase", 0.9), ("a", "d"): ("unrelated", 0.4)}
+    found = seconded(rule(rows), Toy(table))([*rows])
+    assert [(one.name, one.probability) for one in found] == [("paraphrase", 1.0), ("unrelated", 0.0), ("paraphrase", 1.0)]
+
+
+def test_only_name_and_probability_change() -> None:
     judge = seconded(lambda pairs: [Judgement("unrelated", 0.4321, 0.77, "numbers")], Toy({}))
-    assert judge([("a", "b")]) == [Judgement("paraphrase", 0.4321, 0.77, "numbers")]
+    assert judge([("a", "b")]) == [Judgement("paraphrase", 1.0, 0.77, "numbers")]
 
 
 def test_order_and_repeats_do_not_matter() -> None:
@@ -250,7 +257,7 @@ def test_the_facts_are_plain_data_with_name_fingerprint_band_and_counts() -> Non
     judge([("a", "b")])
     facts = json.loads(json.dumps(judge.facts()))
     assert facts["name"] == "toy"
-    assert facts["band"] == [0.2, 0.8]
+    assert facts["band"] == [0.3, 0.95]
     assert facts["unscored"] == 1
     assert facts["reasons"] == {"no answer": 1}
     assert judge.fingerprint != seconded(judge.judge, judge.opinion, (0.1, 0.8)).fingerprint

@@ -9,7 +9,7 @@ import pytest
 
 from curate import chats as chat
 from curate import overlap, pairs
-from curate.errors import BadInput
+from curate.errors import BadInput, Surroundings
 from curate.pairs import Judgement
 from curate.windows import Windows
 
@@ -258,3 +258,26 @@ def test_a_class_that_the_recipe_does_not_count_is_kept(toy_encoder) -> None:  #
     kept = _check(rows, _evals(QUESTION), toy_encoder, classes=("copy", "near copy"))
     assert (kept.outcome.removed.height, kept.counts()["paraphrase"]) == (0, 1)
     assert overlap.Rule(classes=("copy", "near copy")).weaker() == ("classes",)
+
+
+def test_what_is_an_items_own_is_found_under_another_instruction(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    frame = "You are a careful clerk. Read the ticket below, choose one of the five labels, and answer with the label only. Ticket: {}"
+    tickets = ["the long brass arm rattles at night when the window is open", "a parcel went to the neighbour who is away until spring", "the invoice lists two lamps and I ordered only a single one",
+               "my speaker hums beside the radio as soon as it is dark", "the grey cable smells burnt since we moved to the other room", "the colour ring is stuck and cannot be turned by hand"]  # fmt: skip
+    evals = _evals(*(frame.format(ticket) for ticket in tickets))
+    for said in (tickets[2], f"What would you say to this customer? {tickets[2]}"):
+        assert _check([[("user", said), ("assistant", "noise")]], evals, toy_encoder).outcome.removed.height == 1
+    other = [
+        [
+            ("user", frame.format("nobody answers your telephone before noon any more these days")),
+            ("assistant", "noise"),
+        ]
+    ]
+    assert _check(other, evals, toy_encoder).outcome.removed.height == 0
+
+
+def test_a_verdict_that_is_none_stops_the_check(toy_encoder) -> None:  # type: ignore[no-untyped-def]
+    rows, evals = [[("user", QUESTION), ("assistant", "60")]], _evals(QUESTION)
+    for wrong in (Judgement("paraphrase", float("nan"), 0.9), Judgement("hearsay", 0.9, 0.9)):
+        with pytest.raises(Surroundings, match="verdict that is none"):
+            overlap.check(_frame(rows), evals, toy_encoder.encode, lambda pairs, wrong=wrong: [wrong] * len(pairs))  # type: ignore[misc]

@@ -56,4 +56,4 @@ def test_the_defaults_of_recipe_and_functions_are_the_same(toy_models) -> None: 
     assert dedup.near.__kwdefaults__["threshold"] == default.near.threshold
     defaults = {"query": default.semantic.query, "answer": default.semantic.answer, "latin_only": False}
     assert dedup.semantic.__kwdefaults__ == defaults
-    assert overlap_judge.overlap_rule(default, toy_models) == overlap.Rule()
+    assert overlap_judge.overlap_rule(default, toy_models.encoder) == overlap.Rule()

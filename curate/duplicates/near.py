@@ -1,0 +1,150 @@
+"""Near duplicates: rows that say the same but for typos, a few words, a wrapped question or an answer that breaks off.
+
+    found = near_pairs(chats)
+    outcome = decide(chats, found, threshold=0.7)      # again with another threshold: nothing is read twice
+    print(found)      # 5,120 pairs at .5 and above of 41,300 compared; 412 are variants of a template
+
+Three rules, each with a score that `threshold` is held against:
+    near duplicate     of the words of both questions, and of both answers, at least `threshold` are shared, typos forgiven
+    truncated answer   the questions are near, and one answer is the beginning of the other
+    wrapped question   the answers are all but equal, and one question stands word for word in the other, with a preamble
+
+Facts decide first: where each row has a number, a unit, a name or a "not" that the other contradicts, the two are variants of
+one template, kept and counted. What one row only lacks contradicts nothing. In a question one telling word in twenty, and at most
+two, may be another, so "carbon dioxide" is not "carbon monoxide". White space never counts, in code neither: programs that differ by
+indentation alone are one.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from curate.duplicates import fingerprints, said, stars
+from curate.duplicates.confirm import Rows
+from curate.outcome import Outcome
+from curate.progress import Progress, silent
+
+__all__ = ["FLOOR", "NearPairs", "decide", "near", "near_pairs"]
+
+FLOOR = 0.5  # pairs from here up are found, so that a threshold may be changed
+# In crowds rows are compared again after those within one of these scores are set aside, at each until nothing is found.
+CROWD_LEVELS, MOST_ROUNDS = (0.9, 0.7), 20
+
+PAIRS = pl.Schema({"a": pl.String, "b": pl.String, "rule": pl.String, "score": pl.Float64})
+VARIANTS = pl.Schema({"a": pl.String, "b": pl.String, "kind": pl.String, "score": pl.Float64})
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NearPairs:
+    """All confirmed pairs with a score of `floor` and more (`a` < `b` are row ids), and those that facts set apart."""
+
+    pairs: pl.DataFrame
+    variants: pl.DataFrame
+    compared: int
+    crowded: int  # rows that share all they have with so many that not all of these were compared at once
+    floor: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.pairs.height:,} pairs at {self.floor:.2g} and above of {self.compared:,} compared; "
+            f"{self.variants.height:,} are variants of a template; {self.crowded:,} rows stood in a crowd"
+        )
+
+
+def near(
+    chats: pl.DataFrame,
+    *,
+    threshold: float = 0.7,
+    seed: int = 0,
+    progress: Progress = silent,
+    without_pii: Collection[str] = frozenset(),
+) -> Outcome:
+    """Drop rows that are within `threshold` of a kept row, by the rules above. `without_pii`: see `stars.best_first`."""
+    found = near_pairs(chats, floor=min(FLOOR, threshold), seed=seed, progress=progress)
+    return decide(chats, found, threshold, without_pii=without_pii)
+
+
+def near_pairs(chats: pl.DataFrame, *, floor: float = FLOOR, seed: int = 0, progress: Progress = silent) -> NearPairs:
+    """Propose pairs by shared fingerprints, and confirm each on the words of the two rows."""
+    sides = said.sides(chats)
+    documents = [f"{asked} {answered}" for asked, answered in zip(sides.queries, sides.answers, strict=True)]
+    prints = fingerprints.fingerprints(documents, seed=seed, progress=progress)
+    del documents
+    ids = chats["id"].to_list()
+    proposed, crowded = fingerprints.propose(prints, np.ones(chats.height, bool))
+    pairs, variants = _confirmed(ids, sides, proposed, floor, progress)
+    known, last = _codes(proposed, chats.height), np.zeros(chats.height, bool)
+    order = stars.best_first(chats, np.flatnonzero(crowded).tolist())
+    rank = np.zeros(chats.height, np.int64)
+    rank[order] = np.arange(len(order))
+    for level in sorted({*CROWD_LEVELS, floor}, reverse=True):
+        for _ in range(MOST_ROUNDS):
+            # Where many rows share all they have, those that would go make room to compare those that stay.
+            active = crowded.copy()
+            active[list(stars.stars(order, _of(pairs, ids, crowded, level)))] = False
+            if (active == last).all():
+                break
+            last = active
+            proposed, _ = fingerprints.propose(prints, active, rank)
+            proposed = proposed[~np.isin(_codes(proposed, chats.height), known)]
+            known = np.union1d(known, _codes(proposed, chats.height))
+            more, others = _confirmed(ids, sides, proposed, floor, progress)
+            pairs, variants = pairs.vstack(more), variants.vstack(others)
+    in_crowds = int(crowded.sum())
+    return NearPairs(pairs.sort("a", "b"), variants.sort("a", "b"), len(known), in_crowds, floor)
+
+
+def _of(pairs: pl.DataFrame, ids: Sequence[str], rows: npt.NDArray[np.bool_], level: float) -> list[stars.Pair]:
+    """The pairs at this level and above of which both rows are among these."""
+    place = {row_id: i for i, row_id in enumerate(ids)}
+    return [
+        stars.Pair(place[a], place[b], score, rule)
+        for a, b, rule, score in pairs.filter(pl.col("score") >= level).iter_rows()
+        if rows[place[a]] and rows[place[b]]
+    ]
+
+
+def _codes(pairs: Numbers, rows: int) -> Numbers:
+    return pairs[:, 0] * rows + pairs[:, 1]
+
+
+def _confirmed(
+    ids: Sequence[str], sides: said.Sides, proposed: Numbers, floor: float, progress: Progress
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Duplicates and variants among the proposed pairs."""
+    # By id, so that neither the order of the file nor that of a pair can decide anything.
+    turned = np.array([ids[one] > ids[other] for one, other in proposed.tolist()], bool)
+    proposed = np.where(turned[:, None], proposed[:, ::-1], proposed)
+    rows = Rows(sides, proposed)
+    found, variants = [], []
+    chosen = rows.worth_reading(floor)
+    for done, at in enumerate(chosen.tolist()):
+        if done % 1000 == 0:
+            progress("near: pairs", done, len(chosen))
+        rule, score = rows.best_rule(at)
+        if score < floor:
+            continue
+        a, b = (ids[row] for row in proposed[at].tolist())
+        if kind := rows.contradiction(at, rule):
+            variants.append((a, b, kind, score))
+        else:
+            found.append((a, b, rule, score))
+    progress("near: pairs", len(chosen), len(chosen))
+    return pl.DataFrame(found, schema=PAIRS, orient="row"), pl.DataFrame(variants, schema=VARIANTS, orient="row")
+
+
+def decide(
+    chats: pl.DataFrame, found: NearPairs, threshold: float, *, without_pii: Collection[str] = frozenset()
+) -> Outcome:
+    """Which rows go at this threshold. The same as a fresh run; nothing is compared again."""
+    if threshold < found.floor:
+        raise ValueError(f"pairs were searched from {found.floor:.2g} up; call near_pairs with floor={threshold:.2g}")
+    pairs = _of(found.pairs, chats["id"].to_list(), np.ones(chats.height, bool), threshold)
+    rows = sorted({row for pair in pairs for row in (pair.a, pair.b)})
+    order = stars.best_first(chats, rows, without_pii=without_pii)
+    return stars.remove(chats, "near", stars.stars(order, pairs), threshold=threshold)
