@@ -96,6 +96,12 @@ BY_RULE: dict[str, Kind] = {
     "truncated answer": Kind(
         "answers cut short", "warning", "Another row has the same query and the whole answer.", REMOVES
     ),
+    "semantic duplicate, answer reworded": Kind(
+        "semantic duplicates with a reworded answer",
+        "notice",
+        "The same question, and an answer that says the same in other words.",
+        "winnow curate keeps the better one. If you want the variety: `semantic: false` in the recipe.",
+    ),
     "semantic duplicate": Kind(
         "semantic duplicates",
         "notice",

@@ -1,7 +1,7 @@
 """The recipe: which curation steps run, and how strictly. A small YAML file that people write.
 
     near: {threshold: 0.75}
-    semantic: {query: 0.92}
+    semantic: {threshold: 0.9}
     toxicity: false            # leave a step out
     keep: [row-17]             # exempt rows from removal and edits (overlap with eval files cannot be overridden)
 
@@ -41,10 +41,9 @@ class Near(_Strict):
 
 
 class Semantic(_Strict):
-    """Rows whose query and answer mean the same."""
+    """Rows whose query and answer mean the same: how probable it must be by the pair rule."""
 
-    query: float = Field(0.88, ge=0.5, le=1)
-    answer: float = Field(0.88, ge=0.5, le=1)
+    threshold: float = Field(0.75, ge=0.5, le=1)
 
 
 class Pii(_Strict):

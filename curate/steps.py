@@ -55,7 +55,8 @@ def run(
     rows = chats
     ledgers: list[pl.DataFrame] = []
     account: list[Step] = []
-    for name, step in _steps(recipe, models, progress):
+    heard: list[str] = []
+    for name, step in _steps(recipe, models, progress, heard):
         rows = _apply(name, step, rows, recipe.keep, ledgers, account)
     started = time.perf_counter()
     judge, opinion = overlap_judge(recipe, models, progress)
@@ -64,7 +65,7 @@ def run(
     ledgers.append(check.outcome.ledger)
     account.append(_account("overlap", rows.height, check.outcome.ledger, time.perf_counter() - started))
     ledger = _with_fingerprints(outcome.join(ledgers), chats)
-    notes = _notes(chats, recipe, models, eval_files)
+    notes = (*heard, *_notes(chats, recipe, models, eval_files))
     if opinion:
         notes = (*notes, f"overlap, second opinion of {opinion.opinion.name}: {opinion.asked}")
     return Steps(check.outcome.kept, ledger, tuple(account), check, notes)
@@ -98,7 +99,26 @@ def _foreign(eval_files: Sequence[EvalFile]) -> int:
     return sum(pair_language.language(text.loose(said)) != "en" for said in asked)
 
 
-def _steps(recipe: Recipe, models: Models, progress: Progress) -> list[tuple[str, Callable[[pl.DataFrame], Outcome]]]:
+def _semantic(rows: pl.DataFrame, recipe: Recipe, models: Models, notes: list[str], progress: Progress) -> Outcome:
+    """The semantic step; what it found besides duplicates (conflicts, templates, one answer to many questions) is noted."""
+    assert recipe.semantic
+    found = dedup.semantic(
+        rows,
+        models.encoder.encode,
+        models.judge,
+        threshold=recipe.semantic.threshold,
+        latin_only=models.encoder.english_only,
+        slack=models.encoder.slack,
+        seed=recipe.seed,
+        progress=progress,
+    )
+    notes.append(f"semantic: {found}")
+    return found.outcome
+
+
+def _steps(
+    recipe: Recipe, models: Models, progress: Progress, notes: list[str]
+) -> list[tuple[str, Callable[[pl.DataFrame], Outcome]]]:
     steps: list[tuple[str, Callable[[pl.DataFrame], Outcome]]] = []
     if recipe.validate_rows:
         steps.append(("validate", quality.validate))
@@ -108,21 +128,8 @@ def _steps(recipe: Recipe, models: Models, progress: Progress) -> list[tuple[str
         steps.append(
             ("near", lambda rows: dedup.near(rows, threshold=near.threshold, seed=recipe.seed, progress=progress))
         )
-    if semantic := recipe.semantic:
-        encode, exact = models.encoder.encode, models.encoder.exact().encode
-        steps.append(
-            (
-                "semantic",
-                lambda rows: dedup.semantic(
-                    rows,
-                    encode,
-                    exact,
-                    query=semantic.query,
-                    answer=semantic.answer,
-                    latin_only=models.encoder.english_only,
-                ),
-            )
-        )
+    if recipe.semantic:
+        steps.append(("semantic", lambda rows: _semantic(rows, recipe, models, notes, progress)))
     if recipe.pii:
         steps.append(("pii", lambda rows: placeholders.replace(rows, models.find_pii, progress)))
     if toxic := recipe.toxicity:

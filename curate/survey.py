@@ -30,9 +30,11 @@ def duplicates(chats: pl.DataFrame, models: Models, progress: Progress = silent)
         "semantic": dedup.semantic(
             exact.kept,
             models.encoder.encode,
-            models.encoder.exact().encode,
+            models.judge,
             latin_only=models.encoder.english_only,
-        ),
+            slack=models.encoder.slack,
+            progress=progress,
+        ).outcome,
     }
 
 

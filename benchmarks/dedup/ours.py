@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.dedup.peers import rows
-from curate import cache, dedup, encoder, files
+from curate import cache, dedup, detectors, files
 from curate.outcome import Outcome, join
 from curate.recipe import Recipe
 
@@ -40,16 +40,17 @@ def semantic(chats: pl.DataFrame) -> Outcome:
     if not RECIPE.semantic:
         raise SystemExit("the default recipe has no semantic step")
     with cache.open() as held:
-        model = encoder.load(cache=held, progress=note)
-        given = RECIPE.semantic
-        return dedup.semantic(
+        models = detectors.load(cache=held, progress=note)
+        found = dedup.semantic(
             chats,
-            model.encode,
-            model.exact().encode,
-            query=given.query,
-            answer=given.answer,
-            latin_only=model.english_only,
+            models.encoder.encode,
+            models.judge,
+            threshold=RECIPE.semantic.threshold,
+            latin_only=models.encoder.english_only,
+            slack=models.encoder.slack,
+            seed=RECIPE.seed,
         )
+        return found.outcome
 
 
 def note(step: str, done: int, total: int) -> None:

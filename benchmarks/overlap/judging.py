@@ -108,9 +108,7 @@ def judge_all(model: Encoder, some: Sequence[Pair], judge: Judge) -> Judged:
         found[probability] = Judged(
             candidates,
             items,
-            {
-                (candidates[int(row)], items[int(case)]): (name, share, score) for row, case, name, share, score in lines
-            },
+            {(candidates[int(row)], items[int(case)]): (name, share, score) for row, case, name, share, score in lines},
         )
     low, default = found[CUTS[0]], found[Rule().probability]
     for p in some:
@@ -141,9 +139,7 @@ def _within(judged: Judged, given: Sequence[Pair]) -> list[Alarms]:
     return [Alarms("GSM8K train x GSM8K test (one domain)", len(train) * len(test), at, True)]
 
 
-def _random(
-    model: Encoder, data: Path, sources: Sequence[tuple[str, str]], large: bool, judge: Judge
-) -> list[Alarms]:
+def _random(model: Encoder, data: Path, sources: Sequence[tuple[str, str]], large: bool, judge: Judge) -> list[Alarms]:
     evals = {
         name: EvalFile(name, "", as_rows([said for source, said in sources if source == name]))
         for name in sorted({source for source, _ in sources} - {"mt-bench"})
@@ -163,9 +159,7 @@ def _random(
     return found
 
 
-def _alarms(
-    model: Encoder, name: str, rows: pl.DataFrame, cases: Sequence[EvalFile], ok: bool, judge: Judge
-) -> Alarms:
+def _alarms(model: Encoder, name: str, rows: pl.DataFrame, cases: Sequence[EvalFile], ok: bool, judge: Judge) -> Alarms:
     """A row and an eval case are one pair, whatever their turns."""
     matches = checked(model, rows, cases, CUTS[0], judge)
     columns = ("class", "containment", "probability", "row_id", "eval_file", "case_id")

@@ -29,7 +29,8 @@ def compared(benches: Sequence[Bench]) -> str:
     places = [(p.candidate, p.item) for p in benches[0].pairs]
     for other in benches[1:]:
         differ = sum(
-            benches[0].judged.overlaps(p, Rule().probability) != other.judged.overlaps(p, Rule().probability) for p in places
+            benches[0].judged.overlaps(p, Rule().probability) != other.judged.overlaps(p, Rule().probability)
+            for p in places
         )
         said = f"{benches[0].encoder.precision} and {other.encoder.precision}"
         lines.append(f"- {said}: {differ} of {len(places):,} pairs are judged differently")

@@ -33,6 +33,7 @@ class Rule:
 
     within: Callable[[pl.DataFrame, Pairs], list[bool]]
     near: Callable[[pl.DataFrame, Sequence[int]], Pairs]
+    always_all: bool = False  # comparing all rows costs so little that no sample is drawn
 
 
 def exact_rule() -> Rule:
@@ -53,7 +54,7 @@ def exact_rule() -> Rule:
                 found.append((first, row))
         return found
 
-    return Rule(within, near)
+    return Rule(within, near, always_all=True)
 
 
 def near_rule(threshold: float) -> Rule:

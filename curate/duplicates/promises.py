@@ -130,7 +130,7 @@ def check(
         if not fine
     ]
     kept = [i for row, i in place.items() if row not in removed]
-    some = kept if len(kept) <= exhaustive else _sample(kept, rows["id"].to_list(), sample, seed)
+    some = kept if rule.always_all or len(kept) <= exhaustive else _sample(kept, rows["id"].to_list(), sample, seed)
     stays = rows[np.array(kept, dtype=np.int64)]
     at = {i: number for number, i in enumerate(kept)}
     pairs = rule.near(stays, [at[i] for i in some])

@@ -157,31 +157,13 @@ def semantic(
     proposed = proposals.questions(table.queries, EQUAL_FLOOR - slack, exhaustive=exhaustive, seed=seed)
     rows = table.row_pairs(proposed, slack)
     same = Sameness(judge, progress)
-    answers = dict(
-        zip(rows, same.answers([(table.said.answers[a], table.said.answers[b]) for a, b in rows]), strict=True)
-    )
-    wanted = {
-        (a, b)
-        for (a, b), answer in answers.items()
-        if answer.differs is None
-        and answer.probability >= floor
-        and within_floors(None, answer.cosine, table.question[a] == table.question[b])
-    }
-    numbers = {_two(table.question[a], table.question[b]) for a, b in wanted}
-    numbers |= table.alike(proposed, CONFLICT_FLOOR - slack)
+    said_both = [(table.said.answers[a], table.said.answers[b]) for a, b in rows]
+    answers = dict(zip(rows, same.answers(said_both), strict=True))
+    answers = {(a, b): one for (a, b), one in answers.items() if _answers_agree(table, a, b, one, floor)}
+    numbers = {_asked(table, a, b) for a, b in answers} | table.alike(proposed, CONFLICT_FLOOR - slack)
     asked = sorted((i, j) for i, j in numbers if i != j)
     judged = dict(zip(asked, same.questions([(table.texts[i], table.texts[j]) for i, j in asked]), strict=True))
-    found = []
-    for a, b in sorted(wanted):
-        i, j = _two(table.question[a], table.question[b])
-        question, answer = (Same(1.0) if i == j else judged[i, j]), answers[a, b]
-        score = round(min(question.probability, answer.probability), 4)
-        near = within_floors(question.cosine, answer.cosine, i == j)
-        if question.differs is None and score >= floor and near:
-            rule = "semantic duplicate" if answer.cosine is None else "semantic duplicate, answer reworded"
-            first, second = sorted((table.ids[a], table.ids[b]))
-            found.append((first, second, score, question.probability, answer.probability, rule))
-    pairs = pl.DataFrame(found, schema=PAIRS, orient="row").sort("a", "b")
+    pairs = _within(table, answers, judged, floor)
     known = {pair: one.probability for pair, one in judged.items() if _is_conflict(one, floor)}
     return Semantic(
         pairs, table.templates(judged), table.masses(), proposed, len(rows), table.left_alone, threshold, floor,
@@ -189,9 +171,34 @@ def semantic(
     )  # fmt: skip
 
 
+def _answers_agree(table: Table, a: int, b: int, answer: Same, floor: float) -> bool:
+    one_question = bool(table.question[a] == table.question[b])
+    near = within_floors(None, answer.cosine, one_question)
+    return answer.differs is None and answer.probability >= floor and near
+
+
+def _within(
+    table: Table, answers: dict[tuple[int, int], Same], judged: dict[tuple[int, int], Same], floor: float
+) -> pl.DataFrame:
+    """The pairs of rows that agree in both, with their scores."""
+    found = []
+    for (a, b), answer in answers.items():
+        i, j = _asked(table, a, b)
+        question = Same(1.0) if i == j else judged[i, j]
+        score = round(min(question.probability, answer.probability), 4)
+        near = within_floors(question.cosine, answer.cosine, i == j)
+        if question.differs is None and score >= floor and near:
+            rule = "semantic duplicate" if answer.cosine is None else "semantic duplicate, answer reworded"
+            first, second = sorted((table.ids[a], table.ids[b]))
+            found.append((first, second, score, question.probability, answer.probability, rule))
+    return pl.DataFrame(found, schema=PAIRS, orient="row").sort("a", "b")
+
+
 def _is_conflict(question: Same, floor: float) -> bool:
     return question.differs is None and question.probability >= floor and (question.cosine or 0.0) >= CONFLICT_FLOOR
 
 
-def _two(a: int, b: int) -> tuple[int, int]:
-    return (int(min(a, b)), int(max(a, b)))
+def _asked(table: Table, a: int, b: int) -> tuple[int, int]:
+    """The numbers of the questions of two rows, the lower first."""
+    one, other = int(table.question[a]), int(table.question[b])
+    return (min(one, other), max(one, other))

@@ -24,6 +24,7 @@ class ToyEncoder:
     max_tokens: int = 10_000
     fingerprint: str = "toy-1"
     english_only: bool = False
+    slack: float = 0.0
 
     def encode(self, texts: Sequence[str]) -> Windows:
         rows, numbers = [], []

@@ -54,28 +54,6 @@ def test_twice_is_once_and_the_order_of_rows_decides_nothing(step) -> None:  # t
     assert once.ledger.sort("row_id").drop("source").equals(shuffled.ledger.sort("row_id").drop("source"))
 
 
-def test_a_chain_keeps_its_ends_or_its_middle() -> None:
-    """A ~ B ~ C with A unlike C: never is C removed although nothing like it is kept."""
-    angle = np.radians([0, 17, 34])
-    vectors = {name: (np.cos(a), np.sin(a)) for name, a in zip("ABC", angle, strict=True)}
-    encode = _toy({f"{kind} {name}": v for name, v in vectors.items() for kind in ("ask", "say")})
-    for ids in (["1", "2", "3"], ["2", "1", "3"], ["3", "2", "1"], ["2", "3", "1"]):
-        chats = _chats([("ask A", "say A"), ("ask B", "say B"), ("ask C", "say C")], ids)
-        done = dedup.semantic(chats, encode, encode, query=0.95, answer=0.95)
-        kept = {t[0]["content"][-1] for t in done.kept["turns"].to_list()}
-        assert kept in ({"A", "C"}, {"B"})
-
-
-def test_a_changed_threshold_equals_a_fresh_run() -> None:
-    """X~Y .91, X~Z .92, Y~Z .96: at .95 X and one of Y, Z stay."""
-    gram = np.array([[1, 0.91, 0.92], [0.91, 1, 0.96], [0.92, 0.96, 1]])
-    rows = np.linalg.cholesky(gram)
-    encode = _toy({f"{kind} {name}": row for name, row in zip("XYZ", rows, strict=True) for kind in ("ask", "say")})
-    chats = _chats([(f"ask {n}", f"say {n}") for n in "XYZ"])
-    assert dedup.semantic(chats, encode, encode, query=0.95, answer=0.95).kept["id"].to_list() == ["r000", "r001"]
-    assert dedup.semantic(chats, encode, encode, query=0.9, answer=0.9).kept["id"].to_list() == ["r000"]
-
-
 def test_each_group_keeps_one_row() -> None:
     done = dedup.exact(_chats([("Hi", "Hello there")] * 5))
     assert done.kept.height == 1
@@ -130,41 +108,12 @@ def test_other_numbers_are_a_template_not_a_duplicate() -> None:
         for n in (2, 5)
     ]
     assert dedup.near(_chats(rows), threshold=0.5).removed.height == 0
-    encode = _toy({said: (1, 0) for row in rows for said in row})
-    assert dedup.semantic(_chats(rows), encode, encode).removed.height == 0
-
-
-def test_rows_without_a_query_are_left_to_exact_and_near() -> None:
-    rows = [
-        {"id": str(i), "turns": [{"role": "assistant", "content": "Welcome to the shop, have a look around."}]}
-        for i in range(2)
-    ]
-    chats = chat.chats_of(rows)
-
-    def encode(texts: Sequence[str]) -> Windows:
-        spoken = np.array([i for i, t in enumerate(texts) if t], np.int32)
-        return Windows(np.ones((len(spoken), 1), np.float32), spoken, spoken * 0, spoken * 0 + 1, len(texts))
-
-    assert dedup.semantic(chats, encode, encode).removed.height == 0
-    assert dedup.exact(chats).removed.height == 1
 
 
 def test_a_passage_that_two_questions_share_does_not_make_them_one() -> None:
     passage = "The mill was built beside the river in the year of the flood and has made lamps ever since. " * 4
     rows = [(f"Who built it?\n\n{passage}", "Nobody knows."), (f"What does it make?\n\n{passage}", "Nobody knows.")]
     assert dedup.near(_chats(rows)).removed.height == 0
-    vectors = {said: (1.0, 0.0) for row in rows for said in row} | {
-        "Who built it?": (1.0, 0.0),
-        "What does it make?": (0.0, 1.0),
-    }
-    assert dedup.semantic(_chats(rows), _toy(vectors), _toy(vectors)).removed.height == 0
-
-
-def test_an_encoder_that_reads_english_does_not_judge_other_scripts() -> None:
-    rows = [("你是谁?", "我是一盏灯"), ("你好吗?", "我是一盏好灯")]
-    encode = _toy({said: (1.0, 0.0) for row in rows for said in row})
-    assert dedup.semantic(_chats(rows), encode, encode, latin_only=True).removed.height == 0
-    assert dedup.semantic(_chats(rows), encode, encode).removed.height == 1
 
 
 def test_yes_and_no_are_two_answers() -> None:
@@ -172,6 +121,4 @@ def test_yes_and_no_are_two_answers() -> None:
         ("Does the lamp dim?", "Yes, turn the knob on its foot."),
         ("Does the lamp dim?", "No, turn the knob on its foot."),
     ]
-    encode = _toy({said: (1.0, 0.0) for row in rows for said in row})
-    assert dedup.semantic(_chats(rows), encode, encode).removed.height == 0
     assert dedup.near(_chats(rows)).removed.height == 0

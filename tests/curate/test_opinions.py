@@ -232,7 +232,11 @@ def test_whoever_goes_by_the_probability_comes_to_the_same() -> None:
     table = {("a", "b"): Verdict(True, ""), ("a", "c"): Verdict(False, "")}
     rows = {("a", "b"): ("unrelated", 0.5), ("a", "c"): ("paraphrase", 0.9), ("a", "d"): ("unrelated", 0.4)}
     found = seconded(rule(rows), Toy(table))([*rows])
-    assert [(one.name, one.probability) for one in found] == [("paraphrase", 1.0), ("unrelated", 0.0), ("paraphrase", 1.0)]
+    assert [(one.name, one.probability) for one in found] == [
+        ("paraphrase", 1.0),
+        ("unrelated", 0.0),
+        ("paraphrase", 1.0),
+    ]
 
 
 def test_only_name_and_probability_change() -> None:

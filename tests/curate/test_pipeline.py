@@ -190,7 +190,9 @@ def test_a_certificate_is_never_issued_for_an_overlapping_file(evals, tmp_path, 
     rows = chat.chats_of([{"turns": [{"role": "user", "content": LAMP}, {"role": "assistant", "content": "60"}]}])
     files.write(rows, tmp_path / "train.jsonl", format="messages")
     with pytest.raises(Refused, match=r"overlaps? with the eval files"):
-        certificate.issue(tmp_path / "train.jsonl", overlap.read_eval_files([evals]), toy_models.encoder, allow_uncalibrated=True)
+        certificate.issue(
+            tmp_path / "train.jsonl", overlap.read_eval_files([evals]), toy_models.encoder, allow_uncalibrated=True
+        )
 
 
 def test_what_was_not_measured_is_stated(data, evals, tmp_path, toy_models) -> None:  # type: ignore[no-untyped-def]

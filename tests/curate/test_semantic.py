@@ -283,6 +283,19 @@ def test_the_outlier_of_a_group_is_not_its_keeper(find) -> None:  # type: ignore
     assert found.outcome.kept["id"].to_list() == ["r001"]
 
 
+def test_longer_vectors_change_nothing_and_a_set_of_duplicates_is_one_row() -> None:
+    rows, encode = on_a_circle({f"{i:02}": 0.3 * i for i in range(30)})
+
+    def longer(texts: Sequence[str]) -> Windows:
+        found = encode(texts)
+        return Windows(10 * found.vectors, found.text, found.start, found.end, found.texts)
+
+    once = semantic(rows_of(rows), encode, by_cosine(encode), slack=0.0)
+    again = semantic(rows_of(rows), longer, by_cosine(encode), slack=0.0)
+    assert once.outcome.kept["id"].to_list() == ["r000"]
+    assert again.outcome.ledger.equals(once.outcome.ledger)
+
+
 def test_borderline_pairs_lie_on_both_sides() -> None:
     rows, encode = on_a_circle({f"{i:02}": float(d) for i, d in enumerate((0, 10, 50, 93))})
     found = semantic(rows_of(rows), encode, by_cosine(encode), threshold=0.8, slack=0.0)
