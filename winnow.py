@@ -202,6 +202,9 @@ def verify(
     allow_weaker: Annotated[
         bool, typer.Option("--allow-weaker", help="Also where the certificate's rule finds less than the default one.")
     ] = False,
+    dedup: Annotated[
+        bool, typer.Option("--dedup", help="Check the promises of deduplication too; for an iteration.")
+    ] = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Encode anew: trust no vector that lies in this machine's cache.")
     ] = False,
@@ -229,11 +232,17 @@ def verify(
                     where=str(target),
                     hint="--allow-weaker, if that was meant",
                 )
+            promises = _promises(target, progress) if dedup else None
+            if promises and not promises.hold:
+                raise Refused(str(promises))
         except Refused as no:
             if as_json:
                 print(json.dumps({"holds": False, "why": str(no)}, indent=1, ensure_ascii=False))
             raise
-    _say(verdict, verdict.to_dict(), as_json)
+    if promises:
+        _say(f"{verdict}\n{promises}", verdict.to_dict() | {"dedup": promises.to_dict()}, as_json)
+    else:
+        _say(verdict, verdict.to_dict(), as_json)
 
 
 @app.command(epilog="Example: winnow certify train.jsonl --eval eval.jsonl --key winnow.pem")
@@ -484,6 +493,17 @@ def _cache() -> Any:
     from curate import cache
 
     return cache.open()
+
+
+def _promises(target: Path, progress: Any) -> Any:
+    """What deduplication promised of an iteration, checked once more."""
+    from curate import iteration, recipe
+    from curate.duplicates import promises
+
+    if not target.is_dir():
+        raise BadInput("only an iteration knows what was removed from it", where=str(target), hint="without --dedup")
+    asked = recipe.of(iteration.open(target).manifest["recipe"])
+    return promises.verify_dedup(target, _models(asked.encoder, progress, asked), progress)
 
 
 def _keep_small() -> None:
