@@ -29,14 +29,7 @@ def exact(chats: pl.DataFrame, *, step: str = "exact", without_pii: Collection[s
 
     White space and case never count here, in code neither: programs that differ by indentation alone are one.
     """
-    long = said.turns(chats).with_columns(pl.col("fields").fill_null(""))
-    long = long.with_columns(said=said.normal(long["said"]))
-    # The normal form holds no control characters, so these part the turns without a doubt. Texts are compared, not hashes.
-    parts = pl.concat_str("role", "said", "fields", separator="\x1f")
-    whole = long.group_by("row").agg(parts.str.join("\x1e").alias("whole"))
-    silent_rows = pl.DataFrame({"row": pl.int_range(chats.height, eager=True)}).join(whole, on="row", how="anti")
-    whole = pl.concat([whole, silent_rows.with_columns(whole=pl.lit(""))])
-    groups = whole.group_by("whole").agg(pl.col("row").sort()).filter(pl.col("row").list.len() > 1)["row"].to_list()
+    groups = _same_turns(chats)
     order = stars.best_first(chats, sorted(row for group in groups for row in group), without_pii=without_pii)
     rank = {row: place for place, row in enumerate(order)}
     pairs = [
@@ -47,3 +40,19 @@ def exact(chats: pl.DataFrame, *, step: str = "exact", without_pii: Collection[s
         if other != keeper
     ]
     return stars.remove(chats, step, stars.stars(order, pairs), threshold=1.0)
+
+
+def _same_turns(chats: pl.DataFrame) -> list[list[int]]:
+    """Rows (by position) whose turns are equal in normal form and whose fields are equal: sets of two and more."""
+    long = said.turns(chats).with_columns(pl.col("fields").fill_null(""))
+    # The normal form holds no control characters, so these part the turns without a doubt.
+    part = pl.concat_str("role", said.normal(long["said"]).alias("said"), "fields", separator="\x1f")
+    long = long.select("row", part.alias("part"))
+    silent_rows = pl.DataFrame({"row": pl.int_range(chats.height, eager=True)}).join(long, on="row", how="anti")
+    # Hashes only tell whose texts need not be compared.
+    hashes = long.group_by("row").agg(pl.col("part").hash().sum().alias("hash"))
+    likely = hashes.filter(pl.col("hash").is_duplicated())
+    whole = long.join(likely, on="row", how="semi", maintain_order="left").group_by("row", maintain_order=True)
+    texts = pl.concat([whole.agg(pl.col("part").str.join("\x1e")), silent_rows.with_columns(part=pl.lit(""))])
+    groups = texts.group_by("part").agg(pl.col("row").sort()).filter(pl.col("row").list.len() > 1)
+    return groups["row"].to_list()

@@ -16,10 +16,10 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from curate import text
 from curate.duplicates import fingerprints
+from curate.duplicates.bags import words_of
 from curate.likeness import pair_facts
 
 Numbers = npt.NDArray[np.int64]
@@ -28,65 +28,6 @@ LETTERS_PER_TYPO = 3
 PLAIN_TYPO = 7  # two edits in a word of so many letters, that begins alike, are a plain typo
 STRAY, STRAY_PER_WORD = 4.0, 1.5  # letters that may be left over where words are misspelt
 _SEVEN = pair_facts.facts_of("7").numbers
-AT_ONCE = 4_000_000  # words looked up together: 100 MB
-
-
-@dataclass(frozen=True)
-class Bags:
-    """The words of many texts as numbers, a line per text and different word, sorted."""
-
-    tokens: pl.Series
-    keys: Numbers  # text * words + word
-    counts: Numbers
-    starts: Numbers
-    sizes: Numbers  # words of each text, repeats counted
-    words: int
-
-    @staticmethod
-    def of(texts: Sequence[str]) -> "Bags":
-        """A text without any word (say, only emoji) is one word."""
-        tokens = text.all_tokens(texts)
-        sizes = tokens.list.len().to_numpy().astype(np.int64)
-        if bare := [i for i in np.flatnonzero(sizes == 0).tolist() if text.normalise(texts[i])]:
-            sizes[bare] = 1
-            lists = tokens.to_list()
-            for i in bare:
-                lists[i] = [text.normalise(texts[i])]
-            tokens = pl.Series(lists, dtype=pl.List(pl.String))
-        # Numbers stand for words one to one, so no hash can make two words one.
-        flat = tokens.explode(empty_as_null=False)
-        codes = flat.cast(pl.Categorical).to_physical().to_numpy().astype(np.int64)
-        words = int(codes.max()) + 1 if len(codes) else 1
-        keys, counts = np.unique(np.repeat(np.arange(len(texts)), sizes) * words + codes, return_counts=True)
-        starts = np.searchsorted(keys, np.arange(len(texts) + 1) * words)
-        return Bags(tokens, keys, counts, starts, sizes, words)
-
-    def shared(self, left: Numbers, right: Numbers) -> Numbers:
-        """How many words, repeats counted, each pair of texts has in common."""
-        widths = np.diff(self.starts)
-        swap = widths[left] > widths[right]
-        left, right = np.where(swap, right, left), np.where(swap, left, right)
-        found = np.zeros(len(left), np.int64)
-        ends = np.cumsum(widths[left])
-        begin = 0
-        while begin < len(left):
-            done = ends[begin - 1] if begin else 0
-            end = max(begin + 1, int(np.searchsorted(ends, done + AT_ONCE, side="right")))
-            some = widths[left[begin:end]]
-            pair = np.repeat(np.arange(end - begin), some)
-            place = np.arange(len(pair)) + np.repeat(self.starts[left[begin:end]] - np.cumsum(some) + some, some)
-            wanted = self.keys[place] + ((right - left)[begin:end] * self.words)[pair]
-            at = np.searchsorted(self.keys, wanted).clip(max=max(len(self.keys) - 1, 0))
-            both = np.minimum(self.counts[place], self.counts[at]) * (self.keys[at] == wanted)
-            found[begin:end] = np.bincount(pair, both, end - begin).astype(np.int64)
-            begin = end
-        return found
-
-    def jaccard(self, left: Numbers, right: Numbers) -> npt.NDArray[np.float64]:
-        """Shared words over all words of each pair; two texts without words are equal (1)."""
-        shared = self.shared(left, right)
-        union = self.sizes[left] + self.sizes[right] - shared
-        return np.where(union > 0, shared / np.maximum(union, 1), 1.0)
 
 
 @dataclass(frozen=True)
@@ -102,7 +43,7 @@ class Alike:
 
 def alike(a: str, b: str) -> Alike:
     """Compare two texts; see the module."""
-    return compare(text.tokens(a) or _whole(a), text.tokens(b) or _whole(b))
+    return compare(words_of(a), words_of(b))
 
 
 def compare(a: Sequence[str], b: Sequence[str]) -> Alike:
@@ -122,7 +63,7 @@ def compare(a: Sequence[str], b: Sequence[str]) -> Alike:
         tuple(sorted(left.elements())),
         tuple(sorted(right.elements())),
         typos,
-        sum(times for one, other, times, apart in matched if apart > 1 and not _plain(one, other)),
+        sum(times for one, other, times, apart in matched if apart > 1 and not plain(one, other)),
     )
 
 
@@ -155,7 +96,8 @@ def may_be_typos(left: Counter[str], right: Counter[str]) -> bool:
     return stray <= STRAY + STRAY_PER_WORD * max(left.total(), right.total())
 
 
-def _plain(a: str, b: str) -> bool:
+def plain(a: str, b: str) -> bool:
+    """Whether two edits between these words are no more than a plain typo."""
     return min(len(a), len(b)) >= PLAIN_TYPO and a[0] == b[0]
 
 
@@ -189,7 +131,7 @@ def typo(a: str, b: str) -> int | None:
     It begins or ends as the other does. In a word of three or four letters none may be replaced: "cat" for "bat" is another word, "teh" for "the" is not. But
     "thw" stands for "the": a small word against what is none.
     """
-    short, long = sorted((len(a), len(b)))
+    short, long = (len(a), len(b)) if len(a) <= len(b) else (len(b), len(a))
     allowed = max(1, short // LETTERS_PER_TYPO)
     ends_alike = a[:1] == b[:1] or a[-1:] == b[-1:] or a[:2] == b[1::-1]
     if not short or not ends_alike or long - short > allowed or (a, b) in pair_facts.OPPOSITES:
@@ -198,30 +140,22 @@ def typo(a: str, b: str) -> int | None:
         parts = a.split("_"), b.split("_")
         each = [0 if x == y else typo(x, y) for x, y in zip(*parts, strict=False)]
         return None if len(parts[0]) != len(parts[1]) or None in each else sum(apart or 0 for apart in each)
-    if not (a[0].isalpha() and b[0].isalpha()) or (counts(a) and counts(b)):
+    if not (a[0].isalpha() and b[0].isalpha()):
         return None
     if short <= LETTERS_PER_TYPO + 1:
         small = (a in text.SMALL_WORDS) != (b in text.SMALL_WORDS)
         replaced = len(a) == len(b) and sorted(a) != sorted(b)
-        return 1 if (small or (short > 1 and not replaced)) and text.one_edit_apart(a, b) else None
-    # Every edit changes at most one letter of the bag (a swap none).
-    if _more(a, b) > allowed or _more(b, a) > allowed:
-        return None
-    apart = _edits(a, b)
-    return apart if apart <= allowed else None
-
-
-def _more(a: str, b: str) -> int:
-    """How many letters of `a` are not in `b`, repeats counted."""
-    for letter in b:
-        a = a.replace(letter, "", 1)
-    return len(a)
+        apart = 1 if (small or (short > 1 and not replaced)) and text.one_edit_apart(a, b) else None
+    else:
+        apart = _edits(a, b, allowed)
+    # Asked last, because it takes longest.
+    return None if apart is None or (counts(a) and counts(b)) else apart
 
 
 @lru_cache(maxsize=65_536)
 def counts(word: str) -> bool:
     """Whether a word is a number, a part of one, or a unit."""
-    return any(c.isdigit() for c in word) or pair_facts.facts_of(f"7 {word}").numbers != _SEVEN
+    return any(c.isdigit() for c in word) or pair_facts.facts_of(f"7 {word}", code=True).numbers != _SEVEN
 
 
 @lru_cache(maxsize=65_536)
@@ -230,8 +164,14 @@ def negates(word: str) -> bool:
     return bool(pair_facts.facts_of(word).negations)
 
 
-def _edits(a: str, b: str) -> int:
-    """Edit distance with swaps of neighbours (optimal string alignment; Boytsov 2011 reviews it)."""
+def _edits(a: str, b: str, most: int) -> int | None:
+    """Edit distance with swaps of neighbours (optimal string alignment; Boytsov 2011 reviews it), None beyond `most`."""
+    begin, end = 0, min(len(a), len(b))
+    while begin < end and a[begin] == b[begin]:
+        begin += 1
+    while begin < end and a[-1] == b[-1]:
+        a, b, end = a[:-1], b[:-1], end - 1
+    a, b = a[begin:], b[begin:]
     before, last = [0] * (len(b) + 1), list(range(len(b) + 1))
     for i, x in enumerate(a, start=1):
         row = [i]
@@ -240,10 +180,8 @@ def _edits(a: str, b: str) -> int:
             if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
                 best = min(best, before[j - 2] + 1)
             row.append(best)
+        # A swap reaches back two rows.
+        if min(row) > most and min(last) > most:
+            return None
         before, last = last, row
-    return last[-1]
-
-
-def _whole(said: str) -> list[str]:
-    plain = text.normalise(said)
-    return [plain] if plain else []
+    return last[-1] if last[-1] <= most else None

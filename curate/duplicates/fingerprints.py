@@ -12,6 +12,7 @@ Against a search with a crowd of 200 rows and a share of .05 (62 times the pairs
 the near duplicates at .7, 99.9 % at .9 and 98.5 % at .5.
 """
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -27,17 +28,18 @@ SAMPLE = 48
 CROWD = 24  # a fingerprint in more rows than that does not compare all of them with each other
 BEST = 3  # in a crowd each row is compared with so many of the best
 SHARE = 0.25  # of the rarer fingerprints of the row that has fewer
-# So many letters at a time keep the working set near the processor's cache and memory flat.
-LETTERS_AT_A_TIME = 300_000
+# So many letters at a time stay in the processor's cache; memory is flat.
+LETTERS_AT_A_TIME = 80_000
+PAIRS_AT_A_TIME = 200_000
 
 Hashes = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[np.int64]
+Letters = npt.NDArray[np.uint8]
 
 _FACTOR = 0x9E3779B97F4A7C15
-_KEPT = np.zeros(256, bool)
-_KEPT[[*b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", *range(128, 256)]] = True
-_LOWER = np.arange(256, dtype=np.uint8)
-_LOWER[ord("A") : ord("Z") + 1] += 32
+_LOWER = bytes(range(256)).lower()
+_MARKS = bytes(byte for byte in range(128) if not chr(byte).isalnum())
+_END = 255  # no byte of UTF-8
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,18 @@ class Fingerprints:
 
 def fingerprints(texts: Sequence[str], *, seed: int = 0, progress: Progress = silent) -> Fingerprints:
     """The sampled fingerprints of each text. A text without anything to read has none, and a text always has the same."""
-    values, owners = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
-    for start, batch in _batches(texts):
+    values, owners, done = [np.empty(0, np.uint64)], [np.empty(0, np.int64)], 0
+    for rows, batch in _batches(_composed(texts)):
         letters, lengths = _letters(batch)
-        for size in (LETTERS, FEW_LETTERS):
-            found = _sampled(letters, lengths, size, seed)
-            values.append(found.values)
-            owners.append(found.owners + start)
-        progress("near: fingerprints", start + len(batch), len(texts))
+        found = [_sampled(letters, lengths, LETTERS, seed)]
+        if (short := lengths <= SHORT).any():
+            some = letters[np.repeat(short, lengths + 1)]
+            few = _sampled(some, lengths[short], FEW_LETTERS, seed)
+            found.append(Fingerprints(few.values, np.flatnonzero(short)[few.owners]))
+        values += [each.values for each in found]
+        owners += [rows[each.owners] for each in found]
+        done += len(batch)
+        progress("near: fingerprints", done, len(texts))
     return Fingerprints(np.concatenate(values), np.concatenate(owners))
 
 
@@ -71,77 +77,114 @@ def propose(
     best few of each such crowd, otherwise with nobody for it.
     """
     rows = len(among)
-    here = among[found.owners]
-    values, owners = found.values[here], found.owners[here]
-    order = np.lexsort((owners, values))
-    values, owners = values[order], owners[order]
-    fresh = np.ones(len(values), bool)
-    fresh[1:] = (values[1:] != values[:-1]) | (owners[1:] != owners[:-1])
-    values, owners = values[fresh], owners[fresh]
-    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]])) if len(values) else np.empty(0, int)
-    counts = np.diff(np.append(starts, len(values)))
-    held = np.repeat(counts, counts)
-    sizes = np.bincount(owners[held <= CROWD], minlength=rows)
-    together = _within(values, owners, (held > 1) & (held <= CROWD), CROWD - 1, rows)
-    codes, votes = np.unique(together, return_counts=True)
-    enough = votes >= SHARE * np.minimum(sizes[codes // rows], sizes[codes % rows])
-    common = np.bincount(owners[held > CROWD], minlength=rows)
-    crowded = (common > 0) & (common >= sizes)
-    codes = codes[enough]
+    bits = max(rows - 1, 1).bit_length()  # of a row's number; the numbers of two rows are one code
+    prints, owners = _sorted(found, among, bits)
+    counts = np.diff(_starts(prints), append=len(prints))
+    common = np.repeat(counts > CROWD, counts)
+    shared = np.repeat((counts > 1) & (counts <= CROWD), counts)
+    sizes = np.bincount(owners, minlength=rows)
+    crowds = np.bincount(owners[common], minlength=rows)
+    sizes -= crowds
+    crowded = (crowds > 0) & (crowds >= sizes)
+    pairs = _together(prints[shared], owners[shared], int((counts * (counts - 1) // 2)[counts <= CROWD].sum()), bits)
+    codes = _voted(pairs, sizes, bits)
     if rank is not None:
-        codes = np.union1d(codes, _beside_the_best(values, owners, (held > CROWD) & crowded[owners], rank))
-    return np.stack([codes // rows, codes % rows], 1), crowded
+        chosen = common & crowded[owners]
+        codes = np.append(codes, _beside_the_best(prints[chosen], owners[chosen], rank, bits))
+        codes.sort()
+        codes = codes[_starts(codes)]
+    return np.stack([codes >> bits, _low(codes, bits)], 1), crowded
 
 
-def _within(values: Hashes, owners: Numbers, chosen: npt.NDArray[np.bool_], reach: int, rows: int) -> Numbers:
-    """Codes of all pairs of rows at most `reach` places apart that share a value, among the chosen."""
-    values, owners = values[chosen], owners[chosen]
-    parts = [np.empty(0, np.int64)]
-    for apart in range(1, min(reach, len(values)) + 1):
-        at = np.flatnonzero(values[apart:] == values[:-apart])
-        one, other = owners[at], owners[at + apart]
-        parts.append(np.minimum(one, other) * rows + np.maximum(one, other))
+def _sorted(found: Fingerprints, among: npt.NDArray[np.bool_], bits: int) -> tuple[Hashes, Numbers]:
+    """The fingerprints of these rows with their rows, sorted, each once for a row. The row takes the place of their last
+    bits, which makes one number of both: that is sorted fast, and other fingerprints hardly ever become one."""
+    here = among[found.owners]
+    both = found.values[here]
+    # In place: memory that was not used yet costs more than the arithmetic.
+    both >>= np.uint64(bits)
+    both <<= np.uint64(bits)
+    both |= found.owners[here].view(np.uint64)
+    both.sort()
+    both = both[_starts(both)]
+    owners = _low(both.view(np.int64), bits)
+    both >>= np.uint64(bits)
+    return both, owners
+
+
+def _starts(values: npt.NDArray[np.generic]) -> Numbers:
+    """Where in a sorted array another value begins."""
+    return np.flatnonzero(np.append(True, values[1:] != values[:-1])[: len(values)])
+
+
+def _low(codes: Numbers, bits: int) -> Numbers:
+    return codes & ((1 << bits) - 1)
+
+
+def _together(prints: Hashes, owners: Numbers, pairs: int, bits: int) -> Numbers:
+    """Codes of all pairs of rows that share a fingerprint, once for each; rows of one fingerprint ascend."""
+    codes = np.empty(pairs, np.int64)
+    at, apart, done = np.arange(len(prints)), 0, 0
+    while done < pairs:
+        # Rows that stand further apart share one only where those between them do.
+        apart += 1
+        at = at[: np.searchsorted(at, len(prints) - apart)]
+        at = at[prints[at] == prints[at + apart]]
+        codes[done : done + len(at)] = owners[at] << bits | owners[at + apart]
+        done += len(at)
+    return codes
+
+
+def _voted(codes: Numbers, sizes: Numbers, bits: int) -> Numbers:
+    """The pairs of rows that come often enough among these; sorts them in place, and counts some at a time."""
+    codes.sort()
+    parts, begin = [codes[:0]], 0
+    while begin < len(codes):
+        last = codes[min(begin + PAIRS_AT_A_TIME, len(codes)) - 1]
+        some = codes[begin : begin + int(np.searchsorted(codes[begin:], last, side="right"))]
+        begin += len(some)
+        starts = _starts(some)
+        votes, some = np.diff(starts, append=len(some)), some[starts]
+        parts.append(some[votes >= SHARE * np.minimum(sizes[some >> bits], sizes[_low(some, bits)])])
     return np.concatenate(parts)
 
 
-def _beside_the_best(values: Hashes, owners: Numbers, chosen: npt.NDArray[np.bool_], rank: Numbers) -> Numbers:
-    """Codes of the pairs of each row and the `BEST` rows of the crowds that it stands in."""
-    values, owners = values[chosen], owners[chosen]
-    order = np.lexsort((rank[owners], values))
-    values, owners = values[order], owners[order]
-    begins = np.searchsorted(values, values)
+def _beside_the_best(prints: Hashes, owners: Numbers, rank: Numbers, bits: int) -> Numbers:
+    """Codes of the pairs of each row and the `BEST` rows of the crowds that it stands in; some come several times."""
+    order = np.lexsort((rank[owners], prints))
+    prints, owners = prints[order], owners[order]
+    begins = np.searchsorted(prints, prints)
     parts = [np.empty(0, np.int64)]
     for place in range(BEST):
         best = owners[np.minimum(begins + place, len(owners) - 1)]
         low, high = np.minimum(best, owners), np.maximum(best, owners)
-        parts.append(np.unique((low * len(rank) + high)[low < high]))
-    return np.unique(np.concatenate(parts))
+        parts.append((low << bits | high)[low < high])
+    return np.concatenate(parts)
 
 
-def _batches(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    size, start = 0, 0
-    for i, said in enumerate(texts):
-        size += len(said)
-        if size >= LETTERS_AT_A_TIME:
-            yield start, list(texts[start : i + 1])
-            size, start = 0, i + 1
-    if start < len(texts):
-        yield start, list(texts[start:])
+def _batches(texts: Sequence[str]) -> Iterator[tuple[Numbers, list[str]]]:
+    """Rows and their texts, those of about one length together: of these a like part is sampled."""
+    sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+    order = np.argsort(sizes, kind="stable")
+    full = np.cumsum(sizes[order]) // LETTERS_AT_A_TIME
+    for rows in np.split(order, np.flatnonzero(np.diff(full)) + 1) if len(texts) else ():
+        yield rows, [texts[row] for row in rows.tolist()]
 
 
-def _letters(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], Numbers]:
-    """The letters and digits of the texts, one text after the other, as lower-case bytes; and how many each has."""
-    plain = [said.encode() for said in _composed(texts)]
-    raw = np.frombuffer(b"".join(plain), np.uint8)
-    ends = np.cumsum(np.fromiter(map(len, plain), np.int64, len(plain)))
-    kept = _KEPT[raw]
-    total = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])
-    lengths = np.diff(total[np.concatenate([[0], ends])])
-    for i in np.flatnonzero(lengths == 0).tolist():  # only signs: they are the text
-        begin = ends[i - 1] if i else 0
-        kept[begin : ends[i]] = raw[begin : ends[i]] > 32
-        lengths[i] = np.count_nonzero(kept[begin : ends[i]])
-    return _LOWER[raw[kept]], lengths
+def _letters(texts: Sequence[str]) -> tuple[Letters, Numbers]:
+    """The letters and digits of the texts in lower case, as bytes with an `_END` behind each text; how many each has."""
+    end = bytes([_END])
+    joined = end.join([*map(str.encode, texts), b""]).translate(_LOWER, _MARKS)
+    letters = np.frombuffer(joined, np.uint8)
+    lengths = np.diff(np.flatnonzero(letters == _END), prepend=-1) - 1
+    silent_texts = [i for i in np.flatnonzero(lengths == 0).tolist() if texts[i] and not texts[i].isspace()]
+    if silent_texts:
+        parts = joined.split(end)
+        for i in silent_texts:  # only signs: they are the text
+            parts[i] = bytes(byte for byte in texts[i].encode() if byte > 32)
+            lengths[i] = len(parts[i])
+        letters = np.frombuffer(end.join(parts), np.uint8)
+    return letters, lengths
 
 
 def _composed(texts: Sequence[str]) -> list[str]:
@@ -149,64 +192,93 @@ def _composed(texts: Sequence[str]) -> list[str]:
     out = list(texts)
     if places := [i for i, said in enumerate(texts) if not said.isascii()]:
         # A lone surrogate is no text to polars.
-        other = pl.Series([texts[i].encode("utf-8", "replace").decode() for i in places], dtype=pl.String)
-        composed = other.str.normalize("NFKC").str.to_lowercase()
-        for i, said, bare in zip(places, composed, composed.str.replace_all(r"[^\p{L}\p{N}\p{S}]", ""), strict=True):
-            out[i] = bare or said
+        whole = (texts[i].encode("utf-8", "replace").decode() for i in places)
+        composed = pl.Series(
+            [unicodedata.normalize("NFKC", said) for said in whole], dtype=pl.String
+        ).str.to_lowercase()
+        # Marks in ASCII are left out later, in bulk, unless they are all there is.
+        bare = composed.str.replace_all(r"[^\p{L}\p{N}\p{S}\x00-\x7f]+", "")
+        empty = ~bare.str.contains(r"[^\x00-\x7f]|[[:alnum:]]")
+        only = composed.filter(empty)
+        symbols = only.str.replace_all(r"[^\p{L}\p{N}\p{S}]+", "")
+        bare = bare.scatter(
+            empty.arg_true(), pl.select(pl.when(symbols != "").then(symbols).otherwise(only)).to_series()
+        )
+        for i, said in zip(places, bare, strict=True):
+            out[i] = said
     return out
 
 
 def letter_counts(texts: Sequence[str]) -> npt.NDArray[np.int32]:
     """How often each text has each letter and digit of its normal form [n, 48]; bytes of other scripts share places."""
-    places = np.zeros(256, np.int64)
+    places = np.zeros(256, np.uint8)
     places[list(range(ord("a"), ord("z") + 1))] = np.arange(26)
     places[list(range(ord("0"), ord("9") + 1))] = np.arange(26, 36)
     places[128:] = 36 + np.arange(128) % 12
-    parts = [np.zeros((0, 48), np.int32)]
-    for _, batch in _batches(texts):
+    counts = np.zeros((len(texts), 48), np.int32)
+    for rows, batch in _batches(_composed(texts)):
         letters, lengths = _letters(batch)
         owners = np.repeat(np.arange(len(batch)) * 48, lengths)
-        parts.append(np.bincount(owners + places[letters], minlength=48 * len(batch)).reshape(-1, 48).astype(np.int32))
-    return np.concatenate(parts)
+        found = np.bincount(owners + places[letters[letters != _END]], minlength=48 * len(batch))
+        counts[rows] = found.reshape(-1, 48)
+    return counts
 
 
-def _sampled(letters: npt.NDArray[np.uint8], lengths: Numbers, size: int, seed: int) -> Fingerprints:
+def _sampled(letters: Letters, lengths: Numbers, size: int, seed: int) -> Fingerprints:
     """Fingerprints of `size` letters. A text that is shorter has one, of all its letters."""
-    shingles = np.where(lengths >= size, lengths - size + 1, np.minimum(lengths, 1))
-    if size == FEW_LETTERS:
-        chosen = (lengths > 0) & (lengths <= SHORT)
-        letters, lengths = letters[np.repeat(chosen, lengths)], np.where(chosen, lengths, 0)
-        shingles = np.where(chosen, shingles, 0)
-    begins = np.cumsum(lengths) - lengths
-    if not len(letters):
-        return Fingerprints(np.empty(0, np.uint64), np.empty(0, np.int64))
-    # Room behind the last letter, so that every place starts a shingle; those past a text's end are dropped.
-    rolled = np.concatenate([letters, np.zeros(size, np.uint8)]).astype(np.uint64) + np.uint64(1 + seed)
+    begins = np.cumsum(lengths + 1) - lengths - 1
+    counts = np.maximum(lengths - size + 1, 0)
+    stubs = np.flatnonzero((lengths > 0) & (counts == 0))
+    # Half, a quarter ... of all hashes: whatever a longer text samples, a shorter one samples too.
+    level = np.ceil(np.log2(np.maximum(counts / SAMPLE, 1))).astype(np.uint64)
+    values, owners = [_whole(letters, begins[stubs], lengths[stubs], seed)], [stubs]
+    if len(some := np.flatnonzero(counts)):
+        hashes = _hashes(letters, size, seed)
+        owner = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths + 1)[: len(hashes)]
+        place = np.flatnonzero(_below(hashes, level[some].min()))
+        inside = place - begins[owner[place]] < counts[owner[place]]
+        place = place[inside]
+        place = place[_below(hashes[place], level[owner[place]])]
+        values.append(hashes[place])
+        owners.append(owner[place].astype(np.int64))
+        taken = np.bincount(owner[place], minlength=len(lengths))
+        for i in some[taken[some] == 0].tolist():  # a text of few letters over and over
+            values.append(hashes[begins[i] : begins[i] + counts[i]].min(keepdims=True))
+            owners.append(np.array([i]))
+    return Fingerprints(np.concatenate(values), np.concatenate(owners))
+
+
+def _below(hashes: Hashes, level: Hashes) -> npt.NDArray[np.bool_]:
+    """Which are in the lowest 1 / 2 ** level of all hashes."""
+    below: npt.NDArray[np.bool_] = (hashes >> np.uint64(1)) >> (np.uint64(63) - level) == 0
+    return below
+
+
+def _hashes(letters: Letters, size: int, seed: int) -> Hashes:
+    """The hash of the `size` bytes from each place on."""
+    rolled = letters.astype(np.uint64)
+    rolled += np.uint64(1 + seed)
     width = 1
     while width < size:
-        rolled = rolled[:-width] * np.uint64(pow(_FACTOR, width, 1 << 64)) + rolled[width:]
+        front = rolled[:-width] * np.uint64(pow(_FACTOR, width, 1 << 64))
+        front += rolled[width:]
+        rolled = front
         width *= 2
-    spoken = np.flatnonzero(shingles)
-    counts, places = shingles[spoken], begins[spoken]
-    firsts = np.cumsum(counts) - counts
-    inside = np.repeat(places - firsts, counts) + np.arange(counts.sum())
-    hashes = _mixed(rolled[inside] ^ np.uint64(size << 56))
-    stubs = np.flatnonzero(lengths[spoken] < size)
-    for i in stubs.tolist():
-        whole = letters[places[i] : places[i] + lengths[spoken[i]]].tobytes().ljust(8, b"\0")
-        hashes[firsts[i]] = _mixed(np.frombuffer(whole[:8], np.uint64) + np.uint64(seed))[0]
-    # Half, a quarter ... of all hashes: whatever a longer text samples, a shorter one samples too.
-    level = np.ceil(np.log2(np.maximum(counts / SAMPLE, 1)))
-    limit = (2.0 ** (64 - level)).clip(max=2.0**64 - 4096).astype(np.uint64)
-    lowest = np.minimum.reduceat(hashes, firsts)
-    taken = hashes <= np.repeat(np.maximum(limit, lowest), counts)
-    return Fingerprints(hashes[taken], np.repeat(spoken, counts)[taken])
+    rolled ^= np.uint64(size << 56)
+    return _mixed(rolled)
+
+
+def _whole(letters: Letters, begins: Numbers, lengths: Numbers, seed: int) -> Hashes:
+    """The hash of each of these texts, which have fewer than eight letters."""
+    places = np.arange(LETTERS)
+    here = np.where(places < lengths[:, None], letters[np.minimum(begins[:, None] + places, len(letters) - 1)], 0)
+    return _mixed(np.ascontiguousarray(here, np.uint8).view(np.uint64)[:, 0] + np.uint64(seed))
 
 
 def _mixed(values: Hashes) -> Hashes:
-    """The finaliser of MurmurHash3 (Appleby, public domain)."""
-    values = values ^ (values >> np.uint64(33))
-    values = values * np.uint64(0xFF51AFD7ED558CCD)
-    values = values ^ (values >> np.uint64(33))
-    values = values * np.uint64(0xC4CEB9FE1A85EC53)
-    return values ^ (values >> np.uint64(33))
+    """The finaliser of MurmurHash3 (Appleby, public domain), in place."""
+    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+        values ^= values >> np.uint64(33)
+        values *= np.uint64(factor)
+    values ^= values >> np.uint64(33)
+    return values

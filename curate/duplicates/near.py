@@ -15,7 +15,7 @@ two, may be another, so "carbon dioxide" is not "carbon monoxide". White space n
 indentation alone are one.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,7 @@ __all__ = ["FLOOR", "NearPairs", "decide", "near", "near_pairs"]
 FLOOR = 0.5  # pairs from here up are found, so that a threshold may be changed
 # In crowds rows are compared again after those within one of these scores are set aside, at each until nothing is found.
 CROWD_LEVELS, MOST_ROUNDS = (0.9, 0.7), 20
+PAIRS_AT_ONCE = 50_000  # so that memory does not grow with what was proposed
 
 PAIRS = pl.Schema({"a": pl.String, "b": pl.String, "rule": pl.String, "score": pl.Float64})
 VARIANTS = pl.Schema({"a": pl.String, "b": pl.String, "kind": pl.String, "score": pl.Float64})
@@ -76,6 +77,7 @@ def near_pairs(chats: pl.DataFrame, *, floor: float = FLOOR, seed: int = 0, prog
     prints = fingerprints.fingerprints(documents, seed=seed, progress=progress)
     del documents
     ids = chats["id"].to_list()
+    place = {row_id: row for row, row_id in enumerate(ids)}
     proposed, crowded = fingerprints.propose(prints, np.ones(chats.height, bool))
     pairs, variants = _confirmed(ids, sides, proposed, floor, progress)
     known, last = _codes(proposed, chats.height), np.zeros(chats.height, bool)
@@ -86,22 +88,22 @@ def near_pairs(chats: pl.DataFrame, *, floor: float = FLOOR, seed: int = 0, prog
         for _ in range(MOST_ROUNDS):
             # Where many rows share all they have, those that would go make room to compare those that stay.
             active = crowded.copy()
-            active[list(stars.stars(order, _of(pairs, ids, crowded, level)))] = False
+            active[list(stars.stars(order, _of(pairs, place, crowded, level)))] = False
             if (active == last).all():
                 break
             last = active
             proposed, _ = fingerprints.propose(prints, active, rank)
-            proposed = proposed[~np.isin(_codes(proposed, chats.height), known)]
-            known = np.union1d(known, _codes(proposed, chats.height))
-            more, others = _confirmed(ids, sides, proposed, floor, progress)
+            codes = _codes(proposed, chats.height)
+            fresh = ~np.isin(codes, known)
+            known = np.append(known, codes[fresh])
+            more, others = _confirmed(ids, sides, proposed[fresh], floor, progress)
             pairs, variants = pairs.vstack(more), variants.vstack(others)
     in_crowds = int(crowded.sum())
     return NearPairs(pairs.sort("a", "b"), variants.sort("a", "b"), len(known), in_crowds, floor)
 
 
-def _of(pairs: pl.DataFrame, ids: Sequence[str], rows: npt.NDArray[np.bool_], level: float) -> list[stars.Pair]:
+def _of(pairs: pl.DataFrame, place: Mapping[str, int], rows: npt.NDArray[np.bool_], level: float) -> list[stars.Pair]:
     """The pairs at this level and above of which both rows are among these."""
-    place = {row_id: i for i, row_id in enumerate(ids)}
     return [
         stars.Pair(place[a], place[b], score, rule)
         for a, b, rule, score in pairs.filter(pl.col("score") >= level).iter_rows()
@@ -118,23 +120,24 @@ def _confirmed(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Duplicates and variants among the proposed pairs."""
     # By id, so that neither the order of the file nor that of a pair can decide anything.
-    turned = np.array([ids[one] > ids[other] for one, other in proposed.tolist()], bool)
+    names = pl.Series(ids, dtype=pl.String)
+    turned = (names.gather(proposed[:, 0]) > names.gather(proposed[:, 1])).to_numpy()
     proposed = np.where(turned[:, None], proposed[:, ::-1], proposed)
-    rows = Rows(sides, proposed)
     found, variants = [], []
-    chosen = rows.worth_reading(floor)
-    for done, at in enumerate(chosen.tolist()):
-        if done % 1000 == 0:
-            progress("near: pairs", done, len(chosen))
-        rule, score = rows.best_rule(at)
-        if score < floor:
-            continue
-        a, b = (ids[row] for row in proposed[at].tolist())
-        if kind := rows.contradiction(at, rule):
-            variants.append((a, b, kind, score))
-        else:
-            found.append((a, b, rule, score))
-    progress("near: pairs", len(chosen), len(chosen))
+    for begin in range(0, len(proposed), PAIRS_AT_ONCE):
+        some = proposed[begin : begin + PAIRS_AT_ONCE]
+        progress("near: pairs", begin, len(proposed))
+        rows = Rows(sides, some)
+        for at in rows.worth_reading(floor).tolist():
+            rule, score = rows.best_rule(at)
+            if score < floor:
+                continue
+            a, b = (ids[row] for row in some[at].tolist())
+            if kind := rows.contradiction(at, rule):
+                variants.append((a, b, kind, score))
+            else:
+                found.append((a, b, rule, score))
+    progress("near: pairs", len(proposed), len(proposed))
     return pl.DataFrame(found, schema=PAIRS, orient="row"), pl.DataFrame(variants, schema=VARIANTS, orient="row")
 
 
@@ -144,7 +147,8 @@ def decide(
     """Which rows go at this threshold. The same as a fresh run; nothing is compared again."""
     if threshold < found.floor:
         raise ValueError(f"pairs were searched from {found.floor:.2g} up; call near_pairs with floor={threshold:.2g}")
-    pairs = _of(found.pairs, chats["id"].to_list(), np.ones(chats.height, bool), threshold)
+    place = {row_id: row for row, row_id in enumerate(chats["id"].to_list())}
+    pairs = _of(found.pairs, place, np.ones(chats.height, bool), threshold)
     rows = sorted({row for pair in pairs for row in (pair.a, pair.b)})
     order = stars.best_first(chats, rows, without_pii=without_pii)
     return stars.remove(chats, "near", stars.stars(order, pairs), threshold=threshold)

@@ -12,8 +12,6 @@ import polars as pl
 from curate import chats as chat
 from curate import text
 
-_SPACE = r"[\s\x1c-\x1f]+"
-
 
 @dataclass(frozen=True)
 class Sides:
@@ -39,27 +37,25 @@ def turns(chats: pl.DataFrame) -> pl.DataFrame:
 
 def sides(chats: pl.DataFrame) -> Sides:
     """The four sides of every row, in file order."""
-    long = turns(chats).filter(pl.col("said") != "")
-    joined = long.group_by("row", "role").agg(pl.col("said").str.join("\n\n"))
+    long = turns(chats).filter(pl.col("said") != "").select("row", "role", "said")
     rows = pl.DataFrame({"row": pl.int_range(chats.height, eager=True)})
 
     def of(role: str) -> list[str]:
-        one = joined.filter(pl.col("role") == role).select("row", "said")
+        one = long.filter(pl.col("role") == role).select("row", "said")
+        if not one.height:
+            return [""] * chats.height
+        if one["row"].n_unique() < one.height:
+            one = one.group_by("row", maintain_order=True).agg(pl.col("said").str.join("\n\n"))
         return rows.join(one, on="row", how="left", maintain_order="left")["said"].fill_null("").to_list()
 
     return Sides(of("user"), of("assistant"), of("system"), of("tool"))
 
 
 def normal(texts: pl.Series) -> pl.Series:
-    """`text.normalise` of each text. What is ASCII, most of it, is done without Python."""
-    plain = texts.str.to_lowercase().str.replace_all(_SPACE, " ").str.strip_chars(" ")
-    other = texts.str.len_bytes() != texts.str.len_chars()
-    if not other.any():
-        return plain
-    slow = [text.normalise(said) for said in texts.filter(other)]
-    return plain.scatter(other.arg_true(), pl.Series(slow, dtype=pl.String))
+    """`text.normalise` of each text."""
+    return text.all_normal(texts.to_list())
 
 
 def letters(texts: Sequence[str]) -> pl.Series:
     """How many letters and digits each text has: what is only spaced or marked otherwise is as long."""
-    return pl.Series(texts, dtype=pl.String).str.replace_all(r"[^\p{L}\p{N}]", "").str.len_chars()
+    return pl.Series(texts, dtype=pl.String).str.replace_all(r"[^\p{L}\p{N}]+", "").str.len_chars()
