@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from curate import products
+from curate import products, shortened
 from curate.errors import BadInput, Surroundings
 from curate.products import BINS, Device, Numbers, Products, Scores, Vectors
 
@@ -172,40 +172,66 @@ def _highest(left: Numbers, right: Numbers, score: Scores) -> Pairs:
     return Pairs(left[first], right[first], score[first])
 
 
-def _self_pairs(views: list[tuple[Vectors, float]], block: int | None) -> Pairs:
-    """Pairs of rows that reach the floor of every view, with their cosine in the first."""
-    size, first = block or products.BLOCK["cpu"], views[0][0]
-    for view, _ in views:
-        _check(view, 0)
+class _View(NamedTuple):
+    """One side of rows that are compared with each other. The shortened rows, where there are any, are looked at first."""
+
+    rows: Vectors
+    floor: float
+    short: shortened.Shortened | None
+    longest: float
+
+    def products(self) -> Products:
+        return products.on("cpu", self.short.rows if self.short else self.rows)
+
+
+def _self_pairs(sides: list[tuple[Vectors, float]], block: int | None) -> Pairs:
+    """Pairs of rows that reach the floor of every side, with their cosine in the first."""
+    size, first = block or products.BLOCK["cpu"], sides[0][0]
+    for side, _ in sides:
+        _check(side, 0)
+    views = [_View(rows, floor, shortened.of(rows, floor), _longest(rows)) for rows, floor in sides]
 
     def work(start: int, a: Vectors, there: list[Products]) -> _Block:
         found = []
         for j in range(start, len(first), size):
             cells = [
-                _near_cells(view[start : start + size], view, slice(j, j + size), floor, one)
-                for (view, floor), one in zip(views, there, strict=True)
+                _near_cells(view, slice(start, start + size), slice(j, j + size), one)
+                for view, one in zip(views, there, strict=True)
             ]
             rows, columns = np.divmod(_in_every(cells), size)
             later = rows + start < columns + j  # a row with itself is told by its number, not by its score
             rows, columns = rows[later] + start, columns[later] + j
-            scores = [_exact(view, view, rows, columns) for view, _ in views]
-            both = np.logical_and.reduce([s >= np.float32(f) for s, (_, f) in zip(scores, views, strict=True)])
+            scores = [_exact(view.rows, view.rows, rows, columns) for view in views]
+            both = np.logical_and.reduce([s >= np.float32(v.floor) for s, v in zip(scores, views, strict=True)])
             found.append(_Found(rows[both] - start, columns[both], scores[0][both]))
         return _Block(start, len(a), _together(found), products.NOTHING)
 
-    kept = _Kept(views[0][1])
-    products.over(
-        _blocks(first, size, first), work, kept.take, lambda: [products.on("cpu", v) for v, _ in views], "cpu"
-    )
+    kept = _Kept(views[0].floor)
+    products.over(_blocks(first, size, first), work, kept.take, lambda: [view.products() for view in views], "cpu")
     return kept.pairs()
 
 
-def _near_cells(a: Vectors, view: Vectors, some: slice, floor: float, there: Products) -> Numbers:
+def _near_cells(view: _View, here: slice, some: slice, there: Products) -> Numbers:
     """The pairs of two blocks that may reach the floor, each as one ascending number."""
-    bar = np.float32(floor - there.error * _longest(a) * _longest(view[some]))
-    near = there.look(a, some, lambda highest: np.full_like(highest, bar), count=False)
-    cells: Numbers = near.rows * (some.stop - some.start) + near.columns
+    lengths = view.longest * view.longest
+    bar = np.float32(view.floor - products.summing(view.rows.shape[1]) * lengths)
+    if view.short is None:
+        rows, columns = there.reach(view.rows[here], some, bar)
+    else:
+        rows, columns = there.reach(view.short.rows[here], some, np.float32(view.floor - view.short.error * lengths))
+        high = _one_by_one(view.rows[here], view.rows[some], rows, columns) >= bar
+        rows, columns = rows[high], columns[high]
+    cells: Numbers = rows * (some.stop - some.start) + columns
     return cells
+
+
+def _one_by_one(a: Vectors, b: Vectors, rows: Numbers, columns: Numbers) -> Scores:
+    """The products of the named pairs in fp32, so within `products.summing`."""
+    scores = np.empty(len(rows), dtype=np.float32)
+    for start in range(0, len(rows), PAIRS_AT_ONCE):
+        some = slice(start, start + PAIRS_AT_ONCE)
+        np.einsum("nd,nd->n", a[rows[some]], b[columns[some]], out=scores[some])
+    return scores
 
 
 def _in_every(cells: list[Numbers]) -> Numbers:

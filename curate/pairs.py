@@ -25,8 +25,8 @@ from curate.encoder import Encoder
 from curate.errors import BadInput, Surroundings
 from curate.likeness import pair_facts, pair_features
 from curate.likeness.cosine_map import CosineMap
-from curate.likeness.pair_features import Reading, read
-from curate.likeness.pair_language import language
+from curate.likeness.pair_features import Pair, Reading, read
+from curate.uncollected import uncollected
 from curate.windows import Encode
 
 __all__ = ["CLASSES", "Judge", "Judgement", "PairRule", "judge_of", "judge_with", "load", "measures"]
@@ -34,6 +34,7 @@ __all__ = ["CLASSES", "Judge", "Judgement", "PairRule", "judge_of", "judge_with"
 CLASSES = ("copy", "near copy", "paraphrase", "translation", "template variant", "unrelated")
 METHOD = 2  # part of the rule's fingerprint: change it when a pair is read or judged in another way
 PAIRS_AT_ONCE = 20_000
+WINDOWS_AT_ONCE = 512  # pairs multiplied together: what stays in the processor's own cache
 OVER_THE_CEILING = 0.05  # what is left of a difference above a ceiling, so that more agreement still counts for more
 
 Vectors = npt.NDArray[np.float32]
@@ -152,13 +153,13 @@ def judge_of(rule: PairRule, encode: Encode, words: Encode | None = None) -> Jud
     def judge(pairs: Sequence[tuple[str, str]]) -> list[Judgement]:
         found: list[Judgement] = []
         for start in range(0, len(pairs), PAIRS_AT_ONCE):
-            some = pairs[start : start + PAIRS_AT_ONCE]
-            table, cosines = measures(some, encode, words, rule)
-            same, but_for_facts = rule.scores(table)
-            found += [
-                _judged(rule, read(a), read(b), p, q, c)
-                for (a, b), p, q, c in zip(some, same.tolist(), but_for_facts.tolist(), cosines.tolist(), strict=True)
-            ]
+            some = _paired(pairs[start : start + PAIRS_AT_ONCE])
+            spaces = _spaces(some, encode, words)
+            with uncollected():
+                table, cosines = _measured(some, *spaces, rule)
+                same, but_for_facts = rule.scores(table)
+                numbers = zip(some, same.tolist(), but_for_facts.tolist(), cosines.tolist(), strict=True)
+                found += [_judged(rule, pair, p, q, c) for pair, p, q, c in numbers]
         return found
 
     return judge
@@ -172,29 +173,42 @@ def measures(
     The cosine is the encoder's own; with a rule that has a map, the inputs see it on the rule's scale. With a rule,
     contradictions are read only of pairs that one could lower: below all ceilings they change nothing, and stay 0.
     """
-    viewed = [(read(a), read(b)) for a, b in pairs]
-    whole = [((a,), (b,)) for a, b in pairs]
-    views = [(a.views, b.views) for a, b in viewed]
-    texts = [said for sides in (*whole, *views) for side in sides for said in side]
-    plain = _Space.of(encode, texts)
-    cosines = plain.highest(whole)
-    seen, of_views = cosines, plain.highest(views)
+    some = _paired(pairs)
+    return _measured(some, *_spaces(some, encode, words), rule)
+
+
+def _paired(pairs: Sequence[tuple[str, str]]) -> list[Pair]:
+    with uncollected():
+        return [Pair(read(a), read(b)) for a, b in pairs]
+
+
+def _spaces(pairs: Sequence[Pair], encode: Encode, words: Encode | None) -> "tuple[_Space, _Space | None]":
+    """The vectors of the texts of all pairs and of their views, and those of their words."""
+    texts = sorted({said for pair in pairs for side in (pair.a, pair.b) for said in (side.said, *side.views)})
+    return _Space.of(encode, texts), None if words is None else _Space.of(words, texts)
+
+
+def _measured(
+    pairs: Sequence[Pair], plain: "_Space", means: "_Space | None", rule: PairRule | None
+) -> tuple[Numbers, Numbers]:
+    cosines, of_views = plain.cosines(pairs)
+    seen = cosines
     if rule is not None and rule.cosine_map is not None:
         seen, of_views = rule.cosine_map.apply(seen), rule.cosine_map.apply(of_views)
     meant = (seen + of_views) / 2
-    if words is None:
+    if means is None:
         spoken = np.repeat(meant, 2, axis=1)
     else:
-        means = _Space.of(words, texts)
-        spoken = (means.highest(whole, parts=2) + means.highest(views, parts=2)) / 2
+        of_words, of_their_views = means.cosines(pairs, parts=2)
+        spoken = (of_words + of_their_views) / 2
     alike = [
-        pair_features.similarities(a, b, cosine, all_words, content)
-        for (a, b), (cosine,), (all_words, content) in zip(viewed, meant.tolist(), spoken.tolist(), strict=True)
+        pair_features.similarities(pair, cosine, all_words, content)
+        for pair, (cosine,), (all_words, content) in zip(pairs, meant.tolist(), spoken.tolist(), strict=True)
     ]
     table = np.zeros((len(pairs), len(pair_features.SIMILARITIES) + len(pair_features.CONTRADICTIONS)))
     table[:, : len(pair_features.SIMILARITIES)] = np.array(alike).reshape(len(pairs), -1)
     for row in range(len(pairs)) if rule is None else np.flatnonzero(rule.can_be_lowered(table)).tolist():
-        table[row, len(pair_features.SIMILARITIES) :] = pair_features.contradictions(*viewed[row])
+        table[row, len(pair_features.SIMILARITIES) :] = pair_features.contradictions(pairs[row])
     return table, cosines[:, 0]
 
 
@@ -203,63 +217,67 @@ class _Space:
     """Vectors of the windows of distinct texts, and which windows are whose."""
 
     vectors: Vectors
-    first: dict[str, tuple[int, int]]
+    windows: dict[str, range]
 
     @staticmethod
-    def of(encode: Encode, texts: Sequence[str]) -> "_Space":
-        distinct = sorted(set(texts))
+    def of(encode: Encode, distinct: Sequence[str]) -> "_Space":
         windows = encode(distinct)
         if not np.isfinite(windows.vectors).all():
             raise Surroundings("the encoder returned a vector that is not a number, so no text can be compared with it")
         edges = np.searchsorted(windows.text, np.arange(len(distinct) + 1)).tolist()
-        return _Space(windows.vectors, {said: (edges[i], edges[i + 1]) for i, said in enumerate(distinct)})
+        return _Space(windows.vectors, {said: range(edges[i], edges[i + 1]) for i, said in enumerate(distinct)})
 
-    def highest(self, sides: Sequence[tuple[Sequence[str], Sequence[str]]], parts: int = 1) -> Numbers:
-        """For each pair of groups of texts the highest cosine of a window of each, by part of the vectors [n, parts]. 0 without any."""
+    def cosines(self, pairs: Sequence[Pair], parts: int = 1) -> tuple[Numbers, Numbers]:
+        """For each pair the highest cosine of a window of each text, and of their views, by part of the vectors [n, parts]."""
+        whole = self._highest([(self.windows[p.a.said], self.windows[p.b.said]) for p in pairs], parts)
+        of_views = whole.copy()  # what is no code is its own view
+        other = [i for i, pair in enumerate(pairs) if pair.a.code or pair.b.code]
+        of_views[other] = self._highest([(self._views(pairs[i].a), self._views(pairs[i].b)) for i in other], parts)
+        return whole, of_views
+
+    def _views(self, reading: Reading) -> list[int]:
+        return [window for view in reading.views for window in self.windows[view]]
+
+    def _highest(self, sides: Sequence[tuple[Sequence[int], Sequence[int]]], parts: int) -> Numbers:
+        """For each pair of groups of windows the highest cosine, by part of the vectors [n, parts]. 0 without any."""
         left: list[int] = []
         right: list[int] = []
-        owner: list[int] = []
-        for number, (a, b) in enumerate(sides):
-            here = [i for said in a for i in range(*self.first[said])]
-            there = [i for said in b for i in range(*self.first[said])]
+        for here, there in sides:
             left += [i for i in here for _ in there]
-            right += there * len(here)
-            owner += [number] * (len(here) * len(there))
+            right += [*there] * len(here)
+        count = [len(here) * len(there) for here, there in sides]
+        at = np.repeat(np.arange(len(sides)), count)
         out = np.full((len(sides), parts), -1.0)
         width = self.vectors.shape[1] // parts
-        at = np.array(owner, dtype=np.int64)
-        for start in range(0, len(left), 50_000):
-            block = slice(start, start + 50_000)
-            rows = self.vectors[left[block]].reshape(-1, parts, width)
-            columns = self.vectors[right[block]].reshape(-1, parts, width)
-            scores = np.einsum("npd,npd->np", rows, columns, dtype=np.float64)
-            np.maximum.at(out, at[block], scores)
+        for start in range(0, len(left), WINDOWS_AT_ONCE):
+            block = slice(start, start + WINDOWS_AT_ONCE)
+            # In double precision beforehand: each row is then summed by itself, in the same order beside whatever others.
+            rows, columns = (
+                self.vectors[some[block]].astype(np.float64).reshape(-1, parts, width) for some in (left, right)
+            )
+            np.maximum.at(out, at[block], np.einsum("npd,npd->np", rows, columns))
         out[np.setdiff1d(np.arange(len(sides)), at)] = 0.0
         return out.clip(-1.0, 1.0)
 
 
-def _judged(rule: PairRule, a: Reading, b: Reading, same: float, but_for_facts: float, cosine: float) -> Judgement:
-    cosine = round(cosine, 4) + 0.0
+def _judged(rule: PairRule, pair: Pair, same: float, but_for_facts: float, cosine: float) -> Judgement:
+    a, b, cosine = pair.a, pair.b, round(cosine, 4) + 0.0
     if a.loose == b.loose:
         return Judgement("copy", 1.0, cosine)
     if not (a.words and b.words):
         return Judgement("unrelated", 0.0, cosine)
-    near = pair_features.nearly_copied(a, b)
+    near = pair_features.nearly_copied(pair)
     if not near and but_for_facts < rule.threshold:
         return Judgement("unrelated", round(same, 4), cosine)
-    differs = pair_features.differs(a, b)
+    differs = pair_features.differs(pair)
     if near and differs is None:
         return Judgement("near copy", round(max(same, rule.threshold), 4), cosine)
     if same >= rule.threshold and not (near and differs):
-        name = "translation" if _language(a) != _language(b) else "paraphrase"
+        name = "translation" if a.language != b.language else "paraphrase"
         return Judgement(name, round(same, 4), cosine)
     if differs and (near or but_for_facts >= rule.threshold):
         return Judgement("template variant", round(min(same, max(rule.ceilings.values())), 4), cosine, differs)
     return Judgement("unrelated", round(same, 4), cosine)
-
-
-def _language(reading: Reading) -> str:
-    return "en" if reading.code else language(reading.loose)
 
 
 def _logistic(x: Numbers) -> Numbers:

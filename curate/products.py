@@ -4,6 +4,7 @@
     near = products.look(left, slice(0, len(right)), lambda highest: highest - products.error)
     near.rows, near.columns    # where the cosine reaches the bar that was set for its column
     near.counts                # how the cosines are spread
+    products.reach(left, slice(0, len(right)), np.float32(0.7))    # only which cosines reach one bar
 
 A look gives what a search needs of a million cosines and forgets them: the highest of each column decides the bars, the
 pairs at the bars are named, the rest is counted. `error` bounds how far a proposed cosine of two unit rows is from the
@@ -61,6 +62,10 @@ class Products(Protocol):
 
     def look(self, a: Vectors, columns: slice, bars: Bars, *, count: bool = True) -> Near:
         """Multiply rows `a` with some rows of the other side. `bars` maps the highest of each column to its bar."""
+        ...
+
+    def reach(self, a: Vectors, columns: slice, bar: np.float32) -> tuple[Numbers, Numbers]:
+        """The rows and columns of the products that reach one bar, in order; nothing else is asked of the others."""
         ...
 
 
@@ -145,11 +150,7 @@ class _Fp32:
 
     def look(self, a: Vectors, columns: slice, bars: Bars, *, count: bool = True) -> Near:
         b = self._right[columns]
-        cells = len(a) * len(b)
-        if len(self._scores) < cells:
-            self._scores, self._bins = np.empty(cells, np.float32), np.empty(cells + 1, np.uint8)
-        scores = self._scores[:cells].reshape(len(a), len(b))
-        np.matmul(np.asarray(a, dtype=np.float32), b.T, out=scores)
+        scores = self._products(a, b)
         highest = scores.max(axis=0)
         bar = bars(highest)
         some = np.flatnonzero(highest >= bar)
@@ -157,6 +158,17 @@ class _Fp32:
             rows, columns_ = _where(scores[:, some] >= bar[some])
             return Near(rows, some[columns_], self._spread(scores) if count else NOTHING)
         return Near(*_where(scores >= bar), self._spread(scores) if count else NOTHING)
+
+    def reach(self, a: Vectors, columns: slice, bar: np.float32) -> tuple[Numbers, Numbers]:
+        return _where(self._products(a, self._right[columns]) >= bar)
+
+    def _products(self, a: Vectors, b: Vectors) -> Scores:
+        cells = len(a) * len(b)
+        if len(self._scores) < cells:
+            self._scores, self._bins = np.empty(cells, np.float32), np.empty(cells + 1, np.uint8)
+        scores = self._scores[:cells].reshape(len(a), len(b))
+        np.matmul(np.asarray(a, dtype=np.float32), b.T, out=scores)
+        return scores
 
     def _spread(self, scores: Scores) -> Numbers:
         """Counts by bins; the scores are gone afterwards. Two bins of a byte each are counted as one number of 16 bits."""
@@ -206,6 +218,10 @@ class _Torch:
         hit = scores[:, chosen].float() >= self._torch.from_numpy(bar[some]).to(self._device)
         rows, found = hit.nonzero(as_tuple=True)
         return Near(rows.cpu().numpy(), some[found.cpu().numpy()], self._spread(scores) if count else NOTHING)
+
+    def reach(self, a: Vectors, columns: slice, bar: np.float32) -> tuple[Numbers, Numbers]:
+        near = self.look(a, columns, lambda highest: np.full_like(highest, bar), count=False)
+        return near.rows, near.columns
 
     def _spread(self, scores: Any) -> Numbers:
         bins = scores.float().mul_(BINS / 2).add_(BINS / 2).clamp_(0, BINS - 1).to(self._torch.uint8)

@@ -7,7 +7,7 @@ A question that many rows ask is compared once. Only rows whose contexts (system
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,9 +69,7 @@ class Table:
         nothing = (question < 0) | (answer < 0)
         foreign = np.zeros(chats.height, bool)
         if latin_only:
-            latin = [
-                text.mostly_latin(q) and text.mostly_latin(a) for q, a in zip(sides.queries, sides.answers, strict=True)
-            ]
+            latin = [_latin(q) and _latin(a) for q, a in zip(sides.queries, sides.answers, strict=True)]
             foreign = ~np.array(latin, dtype=bool) & ~nothing
         question = np.where(nothing | foreign, -1, question)
         form = said.normal(pl.Series(sides.answers, dtype=pl.String)).rank("dense").to_numpy().astype(np.int64)
@@ -143,6 +141,24 @@ class Table:
         pairs = zip(a[equal].tolist(), b[equal].tolist(), strict=True)
         return [(x, y) for x, y in pairs if not self.apart(x, y)]
 
+    def in_full(self, pairs: Sequence[tuple[int, int]], exact: Encode) -> list[tuple[int, int]]:
+        """Of these pairs of rows those that vectors of full precision would have made worth judging."""
+        different = [self.question[a] != self.question[b] for a, b in pairs]
+        numbers = [(int(self.question[a]), int(self.question[b])) for a, b in pairs]
+        asked = cosines([(self.texts[i], self.texts[j]) for i, j in numbers], exact)
+        answered = cosines([(self.said.answers[a], self.said.answers[b]) for a, b in pairs], exact)
+        found = []
+        for (a, b), other, question, answer in zip(pairs, different, asked, answered, strict=True):
+            if within_floors(question if other else None, None if self.form[a] == self.form[b] else answer, not other):
+                found.append((a, b))
+        return found
+
+    def alike_in_full(self, numbers: Set[tuple[int, int]], floor: float, exact: Encode) -> set[tuple[int, int]]:
+        """Of these pairs of questions those whose cosine reaches `floor` in full precision."""
+        some = sorted(numbers)
+        found = cosines([(self.texts[i], self.texts[j]) for i, j in some], exact)
+        return {pair for pair, cosine in zip(some, found, strict=True) if cosine >= floor}
+
     def templates(self, judged: Mapping[tuple[int, int], Same]) -> pl.DataFrame:
         """Judged pairs of questions that differ in a fact, each named by the first row (by id) that asks it."""
         order = sorted(range(len(self.ids)), key=self.ids.__getitem__, reverse=True)
@@ -166,6 +182,18 @@ class Table:
         return many.select(MASSES.names()).sort("rows", "row", descending=[True, False])
 
 
+def cosines(pairs: Sequence[tuple[str, str]], encode: Encode) -> list[float]:
+    """The cosine of each pair of texts that have a vector: of the means of their windows."""
+    distinct = sorted({one for pair in pairs for one in pair})
+    numbers, vectors = encode(distinct).mean_by_text()
+    place = {distinct[number]: line for line, number in enumerate(numbers.tolist())}
+    found: list[float] = []
+    for start in range(0, len(pairs), 50_000):
+        here, there = (vectors[[place[pair[side]] for pair in pairs[start : start + 50_000]]] for side in (0, 1))
+        found += np.einsum("nd,nd->n", here, there).tolist()
+    return found
+
+
 def _vectors(texts: Sequence[str], encode: Encode) -> tuple[list[str], Vectors, Numbers]:
     """The different texts that have a vector, sorted, their vectors, and for each text its number there, -1 without."""
     distinct = sorted(set(texts))
@@ -173,6 +201,10 @@ def _vectors(texts: Sequence[str], encode: Encode) -> tuple[list[str], Vectors, 
     known = [distinct[i] for i in numbers.tolist()]
     number = {one: i for i, one in enumerate(known)}
     return known, vectors, np.array([number.get(one, -1) for one in texts], dtype=np.int64)
+
+
+def _latin(said: str) -> bool:
+    return said.isascii() or text.mostly_latin(said)
 
 
 def _fields(chats: pl.DataFrame) -> list[str]:

@@ -15,13 +15,14 @@ sentences; a long answer says many things, so two long answers must share half o
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from curate import text
 from curate.likeness import pair_facts
 from curate.likeness.pair_features import read
 from curate.pairs import Judge, Judgement
 from curate.progress import Progress, silent
+from curate.uncollected import uncollected
 
 SAME = ("copy", "near copy", "paraphrase")
 LONG = 60  # words of an answer from which sharing half of them is asked for
@@ -55,13 +56,14 @@ class Sameness:
 
     def answers(self, pairs: Sequence[Pair]) -> list[Same]:
         """1 for equal answers, 0 for those whose facts contradict each other, else what the pair rule says."""
-        apart = [_answers_apart(a, b) for a, b in pairs]
+        with uncollected():
+            apart = [_answers_apart(a, b) for a, b in pairs]
         asked = [_longest_first(b, a)[::-1] for (a, b), why in zip(pairs, apart, strict=True) if why is None]
         known = self._judged(asked, "semantic: answers")
         return [
             Same(0.0 if why else 1.0, None, why or None)
             if why is not None
-            else _answer(known[_longest_first(b, a)[::-1]])
+            else _as_answer(known[_longest_first(b, a)[::-1]])
             for (a, b), why in zip(pairs, apart, strict=True)
         ]
 
@@ -87,7 +89,7 @@ def _question(a: str, b: str, parts: Sequence[Judgement]) -> Same:
     return Same(probability, cosine)
 
 
-def _answer(judged: Judgement) -> Same:
+def _as_answer(judged: Judgement) -> Same:
     if judged.name in ("template variant", "translation"):
         return Same(0.0, judged.cosine, judged.differs)
     return Same(judged.probability, judged.cosine)
@@ -98,8 +100,8 @@ def _parts(a: str, b: str) -> list[Pair]:
     found = [(a, b)]
     here, there = _paragraphs(a), _paragraphs(b)
     if len(here) > 1 or len(there) > 1:
-        known = {text.loose(said) for said in here} & {text.loose(said) for said in there}
-        left = ["\n\n".join(said for said in side if text.loose(said) not in known) for side in (here, there)]
+        known = {read(said).loose for said in here} & {read(said).loose for said in there}
+        left = ["\n\n".join(said for said in side if read(said).loose not in known) for side in (here, there)]
         if all(left):
             found.append((left[0], left[1]))
         if here and there:
@@ -113,16 +115,16 @@ def _paragraphs(said: str) -> list[str]:
 
 def _answers_apart(a: str, b: str) -> str | None:
     """ "" where two answers are equal, the kind of fact in which they contradict each other, None where the rule must say."""
-    if text.loose(a) == text.loose(b):
+    if a == b or read(a).loose == read(b).loose:
         return ""
-    here, there = _answer_facts(a), _answer_facts(b)
+    here, there = _answer(a), _answer(b)
     if here.result and there.result and not here.result & there.result:
         return "result"
     if pair_facts.unmatched_numbers(here.facts, there.facts) and pair_facts.unmatched_numbers(there.facts, here.facts):
         return "numbers"
     if pair_facts.other_units(here.facts, there.facts):
         return "units"
-    if kind := text.conflict(text.facts(a), text.facts(b), ("negation", "yes or no")):
+    if kind := text.conflict(here.stance, there.stance, ("negation", "yes or no")):
         return kind
     if (read(a).code or read(b).code) and _each_has_more(_marks(a), _marks(b)):
         return "numbers in code"
@@ -133,18 +135,36 @@ def _answers_apart(a: str, b: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
 class _Answer:
-    facts: pair_facts.Facts
-    result: frozenset[float]  # the ways to read the last number
-    words: Counter[str]
+    """What is known of an answer, each part read when it is first asked for."""
+
+    def __init__(self, said: str) -> None:
+        self.said = said
+
+    @cached_property
+    def facts(self) -> pair_facts.Facts:
+        """Of the whole answer as it stands, in code too."""
+        reading = read(self.said)
+        return pair_facts.facts_of(self.said) if reading.code else reading.facts
+
+    @cached_property
+    def result(self) -> frozenset[float]:
+        """The ways to read the last number."""
+        numbers = self.facts.numbers
+        return numbers[-1].values if numbers else frozenset()
+
+    @cached_property
+    def stance(self) -> text.Facts:
+        return text.facts(self.said)
+
+    @cached_property
+    def words(self) -> Counter[str]:
+        return Counter(text.tokens(self.said))
 
 
 @lru_cache(maxsize=65_536)
-def _answer_facts(said: str) -> _Answer:
-    facts = pair_facts.facts_of(said)
-    result = facts.numbers[-1].values if facts.numbers else frozenset[float]()
-    return _Answer(facts, result, Counter(text.tokens(said)))
+def _answer(said: str) -> _Answer:
+    return _Answer(said)
 
 
 @lru_cache(maxsize=65_536)

@@ -142,6 +142,7 @@ def semantic(
     floor: float = FLOOR,
     latin_only: bool = False,
     slack: float = 0.01,
+    exact: Encode | None = None,
     exhaustive: int = EXHAUSTIVE,
     seed: int = 0,
     progress: Progress = silent,
@@ -149,7 +150,8 @@ def semantic(
 ) -> Semantic:
     """Find semantic duplicates, conflicts, templates and answers given to many questions.
 
-    `encode` may be of reduced precision and only proposes; `slack` is how far its cosines may be off (`Encoder.slack`).
+    `encode` may be of reduced precision and only proposes; `slack` is how far its cosines may be off (`Encoder.slack`), and
+    with `exact`, the same in full precision, nothing comes of a pair that full precision would not have proposed.
     `judge` decides, in full precision. With `latin_only`, for an encoder that reads English, rows in other scripts are left
     alone. Up to `exhaustive` different questions all pairs are compared; above, the recall of the search is measured and printed.
     """
@@ -160,7 +162,11 @@ def semantic(
     said_both = [(table.said.answers[a], table.said.answers[b]) for a, b in rows]
     answers = dict(zip(rows, same.answers(said_both), strict=True))
     answers = {(a, b): one for (a, b), one in answers.items() if _answers_agree(table, a, b, one, floor)}
-    numbers = {_asked(table, a, b) for a, b in answers} | table.alike(proposed, CONFLICT_FLOOR - slack)
+    alike = table.alike(proposed, CONFLICT_FLOOR - slack)
+    if exact is not None and slack:
+        answers = {pair: answers[pair] for pair in table.in_full(list(answers), exact)}
+        alike = table.alike_in_full(alike, CONFLICT_FLOOR, exact)
+    numbers = {_asked(table, a, b) for a, b in answers} | alike
     asked = sorted((i, j) for i, j in numbers if i != j)
     judged = dict(zip(asked, same.questions([(table.texts[i], table.texts[j]) for i, j in asked]), strict=True))
     pairs = _within(table, answers, judged, floor)

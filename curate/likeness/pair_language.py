@@ -19,7 +19,9 @@ _WORDS = {
     "pt": "o os as é e um uma de que em por para com não do da quantos como se",
     "nl": "de het een en van is niet dat op te met voor zijn hoeveel hij zij wat",
 }
-_SMALL = {name: frozenset(words.split()) for name, words in _WORDS.items()}
+_LANGUAGES = {
+    word: [name for name in _WORDS if word in _WORDS[name].split()] for word in " ".join(_WORDS.values()).split()
+}
 
 
 def language(loose: str) -> str:
@@ -27,9 +29,11 @@ def language(loose: str) -> str:
     script = "LATIN" if loose.isascii() else _most_used_script(loose)
     if script != "LATIN":
         return script
-    words = loose.split()
-    hits = {name: sum(word in small for word in words) for name, small in _SMALL.items()}
-    best = max(_SMALL, key=hits.__getitem__)
+    hits = dict.fromkeys(_WORDS, 0)
+    for word in loose.split():
+        for name in _LANGUAGES.get(word, ()):
+            hits[name] += 1
+    best = max(hits, key=hits.__getitem__)
     return best if hits[best] >= 2 and hits[best] > 2 * hits["en"] else "en"
 
 

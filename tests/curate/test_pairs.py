@@ -14,7 +14,7 @@ from curate import pairs
 from curate.errors import BadInput, Surroundings
 from curate.likeness import pair_facts, pair_features
 from curate.likeness.pair_facts import differs, facts_of
-from curate.likeness.pair_features import read
+from curate.likeness.pair_features import Pair, read
 from curate.likeness.pair_language import language
 from curate.pairs import CLASSES, PairRule, judge_of, judge_with, load
 from curate.windows import Windows
@@ -137,8 +137,8 @@ def test_renamed_functions_and_other_examples_are_no_changed_facts(judge):
 def test_opposites_that_change_places_in_a_program_contradict():
     code = 'def f(numbers):\n    """Return the sum of all {} numbers at {} places."""\n    return 0'
     a, b = read(code.format("odd", "even")), read(code.format("even", "odd"))
-    assert pair_features.differs(a, b) == pair_features.differs(b, a) == "negation"
-    assert pair_features.differs(a, a) is None
+    assert pair_features.differs(Pair(a, b)) == pair_features.differs(Pair(b, a)) == "negation"
+    assert pair_features.differs(Pair(a, a)) is None
 
 
 @pytest.mark.parametrize(
@@ -188,15 +188,15 @@ def test_any_text_can_be_read_and_contradicts_from_both_sides_alike(a, b):
     here, there = facts_of(a), facts_of(b)
     assert differs(here, here) is None
     assert differs(here, there) == differs(there, here)
-    assert pair_features.inputs(read(a), read(a), 1.0, 1.0, 1.0)[5:] == (0.0,) * 6
+    assert pair_features.inputs(Pair(read(a), read(a)), 1.0, 1.0, 1.0)[5:] == (0.0,) * 6
 
 
 def test_a_long_text_that_holds_the_item_is_not_punished(judge):
     item = "Which river flows through the old town of Heidelberg?"
     long = " ".join([item, *("Some more words on quite another matter follow here now.",) * 5])
-    assert pair_features.inputs(read(long), read(item), 0.5, 0.5, 0.5)[3] == 1.0
+    assert pair_features.inputs(Pair(read(long), read(item)), 0.5, 0.5, 0.5)[3] == 1.0
     # From the other side most of the item is missing.
-    assert pair_features.inputs(read(item), read(long), 0.5, 0.5, 0.5)[3] < 0.9
+    assert pair_features.inputs(Pair(read(item), read(long)), 0.5, 0.5, 0.5)[3] < 0.9
 
 
 def test_the_cosine_is_the_highest_of_the_windows():
