@@ -1,0 +1,160 @@
+"""Pairs of rows that share enough of their rarer fingerprints: what `fingerprints.propose` says, counted on disk.
+
+    paper = Votes(folder, rows)
+    paper.propose(paper.prints, active, rank=None)     # files of pairs, one after another
+
+Fingerprints are read a range of values at a time. Each range names the pairs of rows that share one of its values; these
+votes are written as sorted runs of pair codes (row * rows + other row), read back a range of codes at a time, and counted.
+What must be known of a row for that, how many rarer and how many common fingerprints it has, is one number each in memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from curate.duplicates.fingerprints import BEST, CROWD, SHARE
+from curate.streaming.hands import Hands
+from curate.streaming.runs import Range, Runs
+
+Numbers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Keys = npt.NDArray[np.uint64]
+Owners = npt.NDArray[np.uint32]
+
+NOBODY = np.uint32(0xFFFFFFFF)
+
+
+@dataclass(frozen=True)
+class Held:
+    """For each row: its fingerprints that few rows have, and those that more than `CROWD` rows have."""
+
+    rare: Numbers
+    common: Numbers
+
+    @property
+    def crowded(self) -> Mask:
+        """Rows of which at least half of what they have is in a crowd."""
+        return (self.common > 0) & (self.common >= self.rare)
+
+
+@dataclass(frozen=True)
+class _Range:
+    """A range of fingerprints to count, and the files in which the rows that count are named."""
+
+    folder: Path
+    prints: Path
+    number: int
+    range: Range
+    rows: int
+
+
+def propose(folder: Path, prints: Runs, active: Mask, at_once: int, hands: Hands) -> tuple[Iterator[Numbers], Held]:
+    """Codes of the pairs of active rows that share enough, in ascending order, some at a time; and what each row holds.
+
+    `folder` holds what is counted, and is left empty once the codes were drawn to the end.
+    """
+    rows = len(active)
+    np.save(folder / "active.npy", active)
+    tasks = [_Range(folder, prints.folder, i, some, rows) for i, some in enumerate(prints.ranges(at_once))]
+    rare, common = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
+    for few, many in hands.each(_vote, tasks):
+        rare += few
+        common += many
+    return _counted(Runs(folder / "votes", owned=False), rare, at_once), Held(rare, common)
+
+
+def _counted(votes: Runs, rare: Numbers, at_once: int) -> Iterator[Numbers]:
+    rows = len(rare)
+    for low, high in votes.ranges(at_once):
+        named = np.sort(votes.get(low, high)[0])
+        starts = _starts(named)
+        shared = np.diff(np.append(starts, len(named)))
+        codes = named[starts].astype(np.int64)
+        enough = shared >= SHARE * np.minimum(rare[codes // rows], rare[codes % rows])
+        yield codes[enough]
+    votes.drop()
+
+
+def _vote(task: _Range) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
+    """Name the pairs that share a rarer fingerprint of one range; how many of both kinds each row has there."""
+    values, owners = _those(task)
+    starts = _starts(values)
+    counts = np.diff(np.append(starts, len(values)))
+    held = np.repeat(counts, counts)
+    few, some = held <= CROWD, (held > 1) & (held <= CROWD)
+    Runs(task.folder / "votes", owned=False).put(task.number, _together(values[some], owners[some], task.rows))
+    return _tally(owners[few], task.rows), _tally(owners[~few], task.rows)
+
+
+def _those(task: _Range) -> tuple[Keys, Owners]:
+    """The fingerprints of a range that active rows have, sorted by value."""
+    values, owners = Runs(task.prints).get(*task.range)
+    here = np.load(task.folder / "active.npy", mmap_mode="r")[owners]
+    values, owners = values[here], owners[here]
+    order = np.argsort(values)
+    return values[order], owners[order]
+
+
+def _together(values: Keys, owners: Owners, rows: int) -> Keys:
+    """Codes of all pairs of rows that share a value."""
+    parts = [np.empty(0, np.uint64)]
+    at = np.flatnonzero(values[1:] == values[:-1])
+    apart = 1
+    while len(at):
+        one, other = owners[at].astype(np.uint64), owners[at + apart].astype(np.uint64)
+        parts.append(np.minimum(one, other) * np.uint64(rows) + np.maximum(one, other))
+        apart += 1
+        # Rows that stand further apart share a value only where those between them do.
+        at = at[at + apart < len(values)]
+        at = at[values[at] == values[at + apart]]
+    return np.concatenate(parts)
+
+
+def beside_the_best(folder: Path, prints: Runs, held: Held, rank: Numbers, at_once: int) -> Iterator[Numbers]:
+    """Codes of the pairs of each crowded row and the best rows of its crowds, some at a time; `propose` came before."""
+    rows = len(rank)
+    crowded = held.crowded
+    best, after = Runs(folder / "best", owned=False), np.empty(0, np.int64)
+    ranges = prints.ranges(at_once)
+    for number, some in reversed(list(enumerate(ranges))):
+        values, owners = _those(_Range(folder, prints.folder, number, some, rows))
+        starts = _starts(values)
+        counts = np.diff(np.append(starts, len(values)))
+        chosen = (np.repeat(counts, counts) > CROWD) & crowded[owners]
+        values, here = values[chosen], owners[chosen].astype(np.int64)
+        order = np.lexsort((rank[here], values))
+        values, here = values[order], here[order]
+        begins = np.searchsorted(values, values)
+        line = np.concatenate([here, after])
+        codes = [np.empty(0, np.int64)]
+        for place in range(BEST if len(here) else 0):
+            # A crowd of which few are left reaches into the next one; `fingerprints` does the same.
+            other = line[np.minimum(begins + place, len(line) - 1)]
+            low, high = np.minimum(other, here), np.maximum(other, here)
+            codes.append(np.unique((low * rows + high)[low < high]))
+        best.put(number, np.unique(np.concatenate(codes)).astype(np.uint64))
+        after = line[: BEST - 1]
+    for low_code, high_code in best.ranges(at_once):
+        yield np.unique(best.get(low_code, high_code)[0]).astype(np.int64)
+    best.drop()
+
+
+def only(prints: Runs, rows: Mask, folder: Path, at_once: int) -> Runs:
+    """The fingerprints of some rows, in runs of their own."""
+    kept = Runs(folder)
+    for number, (low, high) in enumerate(prints.ranges(at_once)):
+        values, owners = prints.get(low, high)
+        here = rows[owners]
+        kept.put(number, values[here], owners[here])
+    return kept
+
+
+def _starts(values: Keys) -> Numbers:
+    return np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]])) if len(values) else np.empty(0, np.int64)
+
+
+def _tally(owners: Owners, rows: int) -> npt.NDArray[np.uint16]:
+    return np.bincount(owners, minlength=rows).astype(np.uint16)
