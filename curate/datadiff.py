@@ -10,7 +10,9 @@ Differences are `after - before`: over all rows of each side, and, paired, over 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
+import numpy as np
 import polars as pl
 
 from curate import chats as chat
@@ -18,6 +20,7 @@ from curate import lengths, stats
 from curate.outcome import Outcome
 from curate.samples import Mask, Samples
 from curate.stats import Interval
+from curate.unchanged import carried, unchanged
 
 SAMPLES = 5
 LENGTHS = ("query_words", "answer_words", "query_chars", "answer_chars", "turns")
@@ -125,7 +128,9 @@ def diff(
     Both sides must be measured by the same finder and scorer, or the difference says something about those. `ledger` is
     the one that led from before to after. Without `mask` no text of a row is shown.
     """
-    matching = match(before, after)
+    same = unchanged(before, after)
+    prints = _fingerprints(before, after, same)
+    matching = _matched(*prints)
     why = {} if ledger is None else _why(ledger)
     removals = Counter(why[row] for row in matching.removed if row in why)
     faults, unmeasured = _faults(before, after, matching, found_before, found_after, toxic_threshold)
@@ -133,11 +138,11 @@ def diff(
     return DataDiff(
         names=names,
         rows=(before.height, after.height),
-        fingerprints=(chat.dataset_fingerprint(before), chat.dataset_fingerprint(after)),
+        fingerprints=(_whole(prints[0]), _whole(prints[1])),
         matching=matching,
         removals=dict(sorted(removals.items(), key=lambda item: (-item[1], item[0]))),
         unexplained=None if ledger is None else tuple(row for row in matching.removed if row not in why),
-        lengths=_lengths(before, after, matching),
+        lengths=_lengths(before, after, same, matching),
         faults=faults,
         unmeasured=unmeasured,
         samples=(
@@ -155,7 +160,10 @@ def match(before: pl.DataFrame, after: pl.DataFrame) -> Matching:
     Turns go before a bare id, because ids that number the lines shift when one row leaves: such rows did not change.
     Rows that occur twice are matched one to one, in file order.
     """
-    prints = [_fingerprints(side) for side in (before, after)]
+    return _matched(*_fingerprints(before, after, unchanged(before, after)))
+
+
+def _matched(*prints: dict[str, str]) -> Matching:
     after_of = {row: row for row, mark in prints[0].items() if prints[1].get(row) == mark}
     taken = set(after_of)
     waiting: defaultdict[str, list[str]] = defaultdict(list)
@@ -174,9 +182,18 @@ def match(before: pl.DataFrame, after: pl.DataFrame) -> Matching:
     return Matching(unchanged, edited, tuple(row for row in left if row not in gone), added)
 
 
-def _fingerprints(chats: pl.DataFrame) -> dict[str, str]:
-    marks = [chat.row_fingerprint(turns) for turns in chats["turns"].to_list()]
-    return dict(zip(chats["id"], marks, strict=True))
+def _fingerprints(before: pl.DataFrame, after: pl.DataFrame, same: pl.Series) -> tuple[dict[str, str], dict[str, str]]:
+    """Row fingerprints by id, of both sides; those of unchanged rows are made once."""
+    marks = [chat.row_fingerprint(turns) for turns in before["turns"].to_list()]
+    known = dict(zip(before["id"], marks, strict=True))
+    others = after.filter(~same)
+    fresh = dict(zip(others["id"], (chat.row_fingerprint(turns) for turns in others["turns"].to_list()), strict=True))
+    return known, {row: fresh[row] if row in fresh else known[row] for row in after["id"]}
+
+
+def _whole(prints: Mapping[str, str]) -> str:
+    """What `chats.dataset_fingerprint` makes of the rows."""
+    return sha256("\n".join(sorted(prints.values())).encode()).hexdigest()
 
 
 def _why(ledger: pl.DataFrame) -> dict[str, tuple[str, str]]:
@@ -184,15 +201,17 @@ def _why(ledger: pl.DataFrame) -> dict[str, tuple[str, str]]:
     return {row: (step, rule) for row, step, rule in gone.select("row_id", "step", "rule").iter_rows()}
 
 
-def _lengths(before: pl.DataFrame, after: pl.DataFrame, matching: Matching) -> tuple[Length, ...]:
-    sides = [lengths.measure(side) for side in (before, after)]
+def _lengths(before: pl.DataFrame, after: pl.DataFrame, same: pl.Series, matching: Matching) -> tuple[Length, ...]:
+    known = lengths.measure(before)
+    sides = known, carried(known, lengths.measure(after.filter(~same)), after, same)
     places = [{row: place for place, row in enumerate(side["row_id"])} for side in sides]
+    left = np.array([places[0][row] for row, _ in matching.both], dtype=np.int64)
+    right = np.array([places[1][row] for _, row in matching.both], dtype=np.int64)
     out = []
     for name in LENGTHS:
-        a, b = sides[0][name].to_list(), sides[1][name].to_list()
-        pairs = [(float(a[places[0][left]]), float(b[places[1][right]])) for left, right in matching.both]
-        shared = stats.paired_difference([left for left, _ in pairs], [right for _, right in pairs])
-        difference = stats.mean_difference(a, b)
+        a, b = (side[name].cast(pl.Float64).to_numpy() for side in sides)
+        shared = stats.paired_difference(a[left].tolist(), b[right].tolist())
+        difference = stats.mean_difference(a.tolist(), b.tolist())
         out.append(Length(name.replace("_", ", "), sides[0][name], sides[1][name], difference, shared))
     return tuple(out)
 

@@ -10,6 +10,7 @@ JSON inside a text (the arguments of a tool call) is opened, so that an edit can
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -20,6 +21,7 @@ Json = Any
 Change = Callable[[str, str], str]  # label and text -> text
 
 LONG_NUMBER = 10**6  # a whole number from here on may be a telephone or account number
+MANY, SMALL = 4096, 2000  # texts of JSON whose leaves are remembered, and how long: many rows hold the same
 DEEPEST = 100  # levels of JSON inside a text; what is deeper is read as text
 BRACKET = re.compile(r"[][{}]")
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\W]+")
@@ -42,14 +44,26 @@ def leaves(chats: pl.DataFrame) -> Iterator[tuple[str, Leaf]]:
             yield row_id, leaf
 
 
+def beside(chats: pl.DataFrame) -> Iterator[tuple[str, Leaf]]:
+    """The same without what is said: the leaves of fields and of `extra`."""
+    fields = chats.select(pl.col("turns").list.eval(pl.element().struct.field("fields").is_not_null()).list.any())
+    whole = chats.select("id", pl.when(fields["turns"]).then("turns").alias("turns"), "extra")
+    for row_id, turns, extra in whole.iter_rows():
+        for leaf in leaves_of(turns or [], extra):
+            if leaf.part != "content":
+                yield row_id, leaf
+
+
 def leaves_of(turns: list[Mapping[str, str | None]], extra: str | None) -> list[Leaf]:
     """The leaves of one row."""
     found: list[Leaf] = []
     for number, turn in enumerate(turns):
         if turn["content"]:
             found.append(Leaf(number, "content", 0, "", turn["content"]))
-        found += _in_json(turn.get("fields"), number, "fields")
-    return found + _in_json(extra, None, "extra")
+        if fields := turn.get("fields"):
+            found += _in_json(fields, number, "fields")
+    found += _in_json(extra, None, "extra")
+    return found
 
 
 def put_back(
@@ -93,16 +107,24 @@ def walk(value: Json, change: Change, label: str = "") -> Json:
     return value
 
 
-def _in_json(text: str | None, turn: int | None, part: str) -> list[Leaf]:
+def _in_json(text: str | None, turn: int | None, part: str) -> tuple[Leaf, ...]:
+    if not text or text == "{}":
+        return ()
+    return _known(text, turn, part) if len(text) <= SMALL else _leaves_in(text, turn, part)
+
+
+def _leaves_in(text: str, turn: int | None, part: str) -> tuple[Leaf, ...]:
     found: list[Leaf] = []
 
     def note(label: str, said: str) -> str:
         found.append(Leaf(turn, part, len(found), label, said))
         return said
 
-    if text and text != "{}":
-        walk(json.loads(text), note)
-    return found
+    walk(json.loads(text), note)
+    return tuple(found)
+
+
+_known = lru_cache(maxsize=MANY)(_leaves_in)
 
 
 def _rewritten(text: str | None, texts: Iterator[str]) -> str | None:

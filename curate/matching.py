@@ -10,7 +10,7 @@ template variant.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,9 +23,9 @@ from curate.overlap_rule import BAND, TOLERANCE, VARIANT, WORD_FOR_WORD, Rule
 from curate.pairs import CLASSES, Judge, Judgement
 from curate.progress import Progress, silent
 from curate.views import Said
-from curate.windows import Vectors, Windows
+from curate.windows import Encode, Reduced, Vectors, Windows
 
-__all__ = ["SCHEMA", "answers", "exchanges", "judged", "own_parts", "questions"]
+__all__ = ["SCHEMA", "answers", "exchanges", "judged", "own_parts", "questions", "windows_of", "worth_judging"]
 
 MUCH_LONGER = 2  # times the item's length, from which a text may hold it and say other things besides
 SHARED_ANSWER = 3  # an ideal answer that so many cases give says nothing of any of them
@@ -51,26 +51,49 @@ class _Match:
     differs: str | None = None
 
 
+def worth_judging(near: neighbours.Pairs, said: Said, rule: Rule, reduced: Reduced | None) -> neighbours.Pairs:
+    """Of the pairs of texts at or above the floor less BAND and the slack of their vectors, those that are judged.
+
+    Joined turns are taken for near from the floor less BAND on, all else from the floor on: for these BAND is slack already.
+    """
+    if reduced is None:
+        return near
+    joined = (said.frame["role"] == views.ALL_TURNS).to_numpy()[near.left]
+    some = joined | (near.score >= rule.floor - max(BAND, reduced.slack))
+    return neighbours.Pairs(near.left[some], near.right[some], near.score[some])
+
+
 def questions(
-    said: Said, asked: Said, near: neighbours.Pairs, judge: Judge, rule: Rule, progress: Progress = silent
+    said: Said,
+    asked: Said,
+    near: neighbours.Pairs,
+    judge: Judge,
+    rule: Rule,
+    progress: Progress = silent,
+    reduced: Reduced | None = None,
 ) -> tuple[pl.DataFrame, int]:
     """Training texts against the questions of the cases: the matches, and how many pairs were judged.
 
     `near` holds the pairs of texts that their vectors propose.
     """
     shares: dict[Place, float | None] = {
-        (found.whole, found.part): None for found in ngrams.near_short(said.texts, asked.texts)
+        (found.whole, found.part): None for found in ngrams.near_short(said.wholes, asked.texts)
     }
-    worded = ngrams.contained(said.texts, asked.texts, size=rule.ngram, floor=rule.containment, progress=progress)
+    worded = ngrams.contained(said.wholes, asked.texts, size=rule.ngram, floor=rule.containment, progress=progress)
     shares |= {(found.whole, found.part): found.share for found in worded}
     verdicts = judged({*shares, *_places(near)}, said, asked, judge)
     # Vectors of reduced precision proposed some pairs below the floor. The vector of joined turns is a mean, and no
     # cosine of theirs.
     joined = (said.frame["role"] == views.ALL_TURNS).to_list()
+    by_mean = {place for place in _places(near) if joined[place[0]] and place not in shares}
     for place in _places(near):
         if verdicts[place].cosine >= rule.floor - TOLERANCE or joined[place[0]]:
             shares.setdefault(place, None)
-    return _frame(said, asked, _matches(said, asked, shares, verdicts, rule)), len(verdicts)
+    found = _matches(said, asked, shares, verdicts, rule)
+    if reduced is not None:
+        mean = _joined_cosines([m.place for m in found if m.place in by_mean], said, asked, reduced.exact)
+        found = [match for match in found if mean.get(match.place, 1.0) >= rule.floor - BAND]
+    return _frame(said, asked, found), len(verdicts)
 
 
 def own_parts(said: Said, asked: Said, judge: Judge, rule: Rule) -> pl.DataFrame:
@@ -81,7 +104,7 @@ def own_parts(said: Said, asked: Said, judge: Judge, rule: Rule) -> pl.DataFrame
     shared = boilerplate.Shared.of(asked.texts)
     parts = {number: own for number, item in enumerate(asked.texts) if (own := shared.own_part(item))}
     owns = Said(asked.frame[list(parts)], list(parts.values()))
-    found = ngrams.contained(said.texts, owns.texts, size=rule.ngram, floor=rule.containment)
+    found = ngrams.contained(said.wholes, owns.texts, size=rule.ngram, floor=rule.containment)
     shares: dict[Place, float | None] = {(hit.whole, hit.part): hit.share for hit in found}
     return _frame(said, owns, _matches(said, owns, shares, judged(shares, said, owns, judge), rule))
 
@@ -90,7 +113,7 @@ def answers(said: Said, ideal: Said, judge: Judge, rule: Rule) -> pl.DataFrame:
     """Training texts that hold a long ideal answer by their words. By meaning an answer alone convicts nobody."""
     telling = _telling(ideal)
     found = ngrams.contained(
-        said.texts,
+        said.wholes,
         [ideal.texts[i] for i in telling],
         size=rule.ngram,
         floor=rule.answer_containment,
@@ -102,35 +125,45 @@ def answers(said: Said, ideal: Said, judge: Judge, rule: Rule) -> pl.DataFrame:
 
 
 def exchanges(
-    said: Said, asked: Said, ideal: Said, vectors: tuple[Windows, Windows, Windows], judge: Judge, rule: Rule
+    said: Said,
+    asked: Said,
+    ideal: Said,
+    vectors: tuple[Windows, Windows, Windows],
+    judge: Judge,
+    rule: Rule,
+    reduced: Reduced | None = None,
 ) -> pl.DataFrame:
     """Question and answer together: where the answers say the same, half the probability is enough of the questions.
 
     `vectors` are those of `said`, `asked` and `ideal`. The vector of an exchange is the mean of its question's and its
     answer's, so that nothing is encoded again; a row's exchange is its first question with its first answer.
     """
-    spoken, wanted, replies = (_means(windows) for windows in vectors)
-    first_question, first_answer = _first(said, "user"), _first(said, "assistant")
-    rows = [
-        (question, answer)
-        for row, question in first_question.items()
-        if (answer := first_answer.get(row)) in spoken and question in spoken
-    ]
+    wanted, replies = (_means(windows) for windows in vectors[1:])
     cases = [(q, a) for q, a in _answered(asked, ideal) if q in wanted and a in replies]
+    numbers, spoken = vectors[0].mean_by_text()
+    line = np.full(len(said.texts) + 1, -1)  # the last one is that of a row without an answer
+    line[numbers] = np.arange(len(numbers))
+    first_answer = _first(said, "assistant")
+    rows = [(question, first_answer.get(row, -1)) for row, question in _first(said, "user").items()]
+    rows = [(question, answer) for question, answer in rows if line[question] >= 0 and line[answer] >= 0]
     if not rows or not cases:
         return _frame(said, asked, [])
-    left = _unit([spoken[q] + spoken[a] for q, a in rows])
+    left = _unit(spoken[line[[q for q, _ in rows]]] + spoken[line[[a for _, a in rows]]])
     right = _unit([wanted[q] + replies[a] for q, a in cases])
-    near = [(rows[i], cases[j]) for i, j in _places(neighbours.pairs_above(left, right, rule.floor - BAND))]
+    floor = rule.floor - BAND - (reduced.slack if reduced else 0.0)
+    near = [(rows[i], cases[j]) for i, j in _places(neighbours.pairs_above(left, right, floor))]
     bar = rule.probability / 2
     of_question = judged([(row[0], case[0]) for row, case in near], said, asked, judge)
     near = [(r, c) for r, c in near if of_question[r[0], c[0]].probability >= bar - TOLERANCE]
     of_answer = judged([(row[1], case[1]) for row, case in near], said, ideal, judge)
-    found = [
-        _Match((row[0], case[0]), "paraphrase", of_question[row[0], case[0]], bar)
+    near = [
+        (row, case)
         for row, case in near
         if of_question[row[0], case[0]].name == "unrelated" and of_answer[row[1], case[1]].name in rule.classes
     ]
+    if reduced is not None:
+        near = [pair for pair in near if _exchange_cosine(*pair, said, asked, ideal, reduced) >= rule.floor - BAND]
+    found = [_Match((row[0], case[0]), "paraphrase", of_question[row[0], case[0]], bar) for row, case in near]
     return _frame(said, asked, sorted(found, key=lambda match: match.place))
 
 
@@ -216,13 +249,42 @@ def _places(pairs: neighbours.Pairs) -> list[Place]:
     return list(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True))
 
 
+def windows_of(said: Said, some: Set[int], encode: Encode) -> Windows:
+    """The windows of some texts, under their numbers; those of the turns that are joined in them come along."""
+    roles, rows = said.frame["role"].to_list(), said.frame["row_id"].to_list()
+    joined = {rows[i] for i in some if roles[i] == views.ALL_TURNS}
+    numbers = [i for i, row in enumerate(rows) if i in some or (row in joined and roles[i] == "user")]
+    found = views.with_joined(Said(said.frame[numbers], [said.texts[i] for i in numbers]), encode)
+    return replace(found, text=np.array(numbers, np.int32)[found.text], texts=len(said.texts))
+
+
+def _joined_cosines(places: Sequence[Place], said: Said, asked: Said, exact: Encode) -> dict[Place, float]:
+    """Joined turns against eval items in full precision: the mean of the turns with the nearest window of the item."""
+    if not places:
+        return {}
+    mine = windows_of(said, {left for left, _ in places}, exact)
+    vector = dict(zip(mine.text.tolist(), mine.vectors, strict=True))
+    items = sorted({right for _, right in places})
+    theirs = exact([asked.texts[i] for i in items])
+    at = {item: theirs.vectors[theirs.text == number] for number, item in enumerate(items)}
+    return {(left, right): float((at[right] @ vector[left]).max()) for left, right in places}
+
+
+def _exchange_cosine(row: Place, case: Place, said: Said, asked: Said, ideal: Said, reduced: Reduced) -> float:
+    """A row's exchange against a case's in full precision."""
+    texts = [said.texts[row[0]], said.texts[row[1]], asked.texts[case[0]], ideal.texts[case[1]]]
+    of = _means(reduced.exact(texts))
+    one, other = _unit([of[0] + of[1], of[2] + of[3]])
+    return float(one @ other)
+
+
 def _means(windows: Windows) -> dict[int, Vectors]:
     numbers, vectors = windows.mean_by_text()
     return dict(zip(numbers.tolist(), vectors, strict=True))
 
 
-def _unit(sums: Sequence[Vectors]) -> Vectors:
-    vectors = np.array(sums, np.float32)
+def _unit(sums: Sequence[Vectors] | Vectors) -> Vectors:
+    vectors = np.asarray(sums, np.float32)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Vectors = (vectors / np.where(length == 0, 1.0, length)).astype(np.float32)
     return unit

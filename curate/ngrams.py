@@ -7,12 +7,12 @@ Exact: every part is compared with every whole through one index of the parts' n
 the number of its first words together with that of its last one, so no two n-grams are ever taken for one another.
 
 Rare n-grams weigh more, or a prompt template would convict whoever uses it: see `contained`. Short parts with typos are
-found by `near_short`.
+found by `near_short`. Wholes that are searched several times are read once, as `Wholes`.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from curate import text
 from curate.progress import Progress, silent
 from curate.typos import lines, near
 
-__all__ = ["SHORT", "SHORT_ALONE", "Contained", "contained", "near_short"]
+__all__ = ["SHORT", "SHORT_ALONE", "Contained", "Wholes", "contained", "near_short"]
 
 # Below this many words a single n-gram would convict: such a part must occur in one piece, and make up a good part of
 # the text that holds it unless it is itself long enough to be no accident.
@@ -36,6 +36,8 @@ CELLS_AT_ONCE = 2_000_000  # of the tables that candidates are expanded to: some
 
 Numbers = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int32]
+N = TypeVar("N", np.int32, np.int64)
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,49 @@ class Contained:
     share: float
 
 
+@dataclass(frozen=True)
+class Wholes:
+    """Texts as the numbers of their words, each different text once.
+
+    The number of a word is its line in `vocabulary`. `portions` holds the words of all texts one after the other, and -1
+    after each text; `lengths` how many words each text has; `places` where each text stands among those that were given.
+    """
+
+    texts: list[str]
+    places: list[list[int]]
+    vocabulary: pl.Series
+    portions: list[Ids]
+    lengths: Numbers
+
+    @staticmethod
+    def of(texts: "Sequence[str] | Wholes") -> "Wholes":
+        """Read the texts; those that were read already are handed back."""
+        if isinstance(texts, Wholes):
+            return texts
+        distinct, places = _distinct(texts)
+        vocabulary = pl.DataFrame(schema={"token": pl.String, "id": pl.Int32})
+        portions, lengths = [], [np.empty(0, np.int64)]
+        for some in _in_portions(distinct):
+            tokens = text.all_tokens(some)
+            vocabulary, numbers = _numbered(_flat(tokens), vocabulary)
+            lengths.append(tokens.list.len().to_numpy().astype(np.int64))
+            portions.append(_spaced(numbers, lengths[-1]))
+        return Wholes(distinct, places, vocabulary["token"], portions, np.concatenate(lengths))
+
+    def numbered(self, vocabulary: pl.DataFrame) -> Iterator[tuple[Numbers, Numbers]]:
+        """The words in the numbers of another vocabulary, -1 for what it does not know, and whose each is: by portion."""
+        own = self.vocabulary.to_frame("token").join(vocabulary, on="token", how="left", maintain_order="left")
+        # The last place is that of -1, which stands after each text.
+        other = np.append(own["id"].cast(pl.Int64).fill_null(-1).to_numpy(), -1)
+        done = 0
+        for ids in self.portions:
+            texts = int(np.count_nonzero(ids < 0))
+            yield other[ids], np.repeat(np.arange(done, done + texts), self.lengths[done : done + texts] + 1)
+            done += texts
+
+
 def contained(
-    wholes: Sequence[str],
+    wholes: Sequence[str] | Wholes,
     parts: Sequence[str],
     *,
     size: int = 5,
@@ -73,24 +116,23 @@ def contained(
     different wholes have g, few = max(FEW_WHOLES, wholes / COMMON). Whoever removes rows by it must search again among the
     rest, and a leak that is repeated, a little shortened, in so many rows hides itself.
     """
-    wholes_, places = _distinct(wholes)
     parts_, part_places = _distinct(parts)
     index = _Index.of(parts_, size, min_words)
     if not len(index.gram):
         return []
-    hits, lengths = _hits(wholes_, index, progress)
+    read = Wholes.of(wholes)
     found = []
-    for whole, part, share in _scored(hits, index, len(wholes_), floor, of_wholes):
+    for whole, part, share in _scored(_hits(read, index, progress), index, len(read.texts), floor, of_wholes):
         words = index.words[part]
-        stands_out = (words >= SHORT_ALONE) | (2 * words >= lengths[whole])
+        stands_out = (words >= SHORT_ALONE) | (2 * words >= read.lengths[whole])
         for w, p, s in zip(
             whole[stands_out].tolist(), part[stands_out].tolist(), share[stands_out].tolist(), strict=True
         ):
-            found += [Contained(i, j, round(s, 4)) for i in places[w] for j in part_places[p]]
+            found += [Contained(i, j, round(s, 4)) for i in read.places[w] for j in part_places[p]]
     return sorted(found, key=lambda one: (one.whole, one.part))
 
 
-def near_short(wholes: Sequence[str], parts: Sequence[str]) -> list[Contained]:
+def near_short(wholes: Sequence[str] | Wholes, parts: Sequence[str]) -> list[Contained]:
     """Parts of fewer than SHORT words and wholes that are the same but for a typo or two; `share` is 1 - edits / letters.
 
     An edit is a letter put in, left out, changed or swapped with the next one, in the `loose` form of both. Below 5 letters
@@ -98,29 +140,28 @@ def near_short(wholes: Sequence[str], parts: Sequence[str]) -> list[Contained]:
     have the same digits. What is found is a proposal: "capital of Iran" is one edit from "capital of Iraq", and only a look
     at the facts tells them apart. What has no word at all (a row of emoji) is compared too.
     """
-    wholes_, places = _distinct(wholes)
     parts_, part_places = _distinct(parts)
     short = [i for i, said in enumerate(parts_) if len(text.tokens(said)) < SHORT]
     if not short:
         return []
     forms = [text.loose(parts_[i]) for i in short]
-    most = max(map(len, forms))
-    others = _loose(wholes_, most)
+    read = Wholes.of(wholes)
+    others = _loose(read, max(map(len, forms)))
     kept = list(others)
     found = [
         Contained(i, j, round(1 - edits / max(len(forms[part]), len(others[kept[whole]]), 1), 4))
         for whole, part, edits in near([others[i] for i in kept], forms)
-        for i in places[kept[whole]]
+        for i in read.places[kept[whole]]
         for j in part_places[short[part]]
     ]
     return sorted(found, key=lambda one: (one.whole, one.part))
 
 
-def _loose(texts: Sequence[str], most: int) -> dict[int, str]:
+def _loose(wholes: Wholes, most: int) -> dict[int, str]:
     """The loose forms, by position, of the texts that may be two edits from one of at most `most` letters."""
-    tokens = text.all_tokens(texts)
-    short = np.flatnonzero(tokens.list.len().to_numpy() < SHORT + 2)  # an edit can split a word
-    forms = {i: " ".join(tokens[i]) or text.normalise(texts[i]) for i in short.tolist()}
+    short = np.flatnonzero(wholes.lengths < SHORT + 2).tolist()  # an edit can split a word
+    joined = text.all_tokens([wholes.texts[i] for i in short]).list.join(" ").to_list()
+    forms = {i: form or text.normalise(wholes.texts[i]) for i, form in zip(short, joined, strict=True)}
     return {i: form for i, form in forms.items() if len(form) <= most + 2}
 
 
@@ -176,11 +217,34 @@ def _ids(tokens: pl.Series, vocabulary: pl.DataFrame) -> tuple[Numbers, Numbers]
     """The words of all texts as numbers, -1 for an unknown one and after each text; and whose each is."""
     words = tokens.list.len().to_numpy().astype(np.int64)
     said = pl.DataFrame({"token": _flat(tokens)}).join(vocabulary, on="token", how="left", maintain_order="left")
-    owner = np.repeat(np.arange(len(words)), words + 1)
-    ids = np.full(len(owner), -1, np.int64)
-    ends = np.cumsum(words + 1) - 1
-    ids[np.delete(np.arange(len(ids)), ends)] = said["id"].cast(pl.Int64).fill_null(-1).to_numpy()
-    return ids, owner
+    numbers = said["id"].cast(pl.Int64).fill_null(-1).to_numpy()
+    return _spaced(numbers, words), np.repeat(np.arange(len(words)), words + 1)
+
+
+def _spaced(numbers: npt.NDArray[N], words: Numbers) -> npt.NDArray[N]:
+    """The numbers of the words of texts of so many words, with -1 after each text."""
+    ids = np.full(len(numbers) + len(words), -1, numbers.dtype)
+    inside = np.ones(len(ids), dtype=bool)
+    inside[np.cumsum(words + 1) - 1] = False
+    ids[inside] = numbers
+    return ids
+
+
+def _numbered(words: pl.Series, vocabulary: pl.DataFrame) -> tuple[pl.DataFrame, Ids]:
+    """The vocabulary with what is new to it below, and the line in it of each word."""
+    # These codes stand for words one to one; each is looked up in the vocabulary once.
+    codes = words.cast(pl.Categorical).to_physical().to_numpy()
+    first = np.full(int(codes.max(initial=0)) + 1, -1, np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    used = np.flatnonzero(first >= 0)
+    found = words.gather(first[used]).to_frame("token").join(vocabulary, on="token", how="left", maintain_order="left")
+    ids = found["id"].fill_null(-1).to_numpy().copy()
+    new = np.flatnonzero(ids < 0)
+    ids[new] = vocabulary.height + np.arange(len(new), dtype=np.int32)
+    more = pl.DataFrame({"token": found["token"].gather(new), "id": ids[new]})
+    line = np.full(len(first), -1, np.int32)
+    line[used] = ids
+    return pl.concat([vocabulary, more]), line[codes]
 
 
 def _flat(tokens: pl.Series) -> pl.Series:
@@ -195,18 +259,14 @@ class _Hits(NamedTuple):
     gram: Numbers
 
 
-def _hits(wholes: Sequence[str], index: _Index, progress: Progress) -> tuple[_Hits, Numbers]:
-    """All hits, and how many words each whole has."""
-    keys, lengths, done = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0
-    for some in _in_portions(wholes):
-        tokens = text.all_tokens(some)
-        whole, gram = _lookup(*_ids(tokens, index.vocabulary), index)
-        keys.append(_once((whole + done) * index.grams + gram))
-        lengths.append(tokens.list.len().to_numpy().astype(np.int64))
-        done += len(some)
-        progress("overlap: n-grams", done, len(wholes))
+def _hits(wholes: Wholes, index: _Index, progress: Progress) -> _Hits:
+    keys = [np.empty(0, np.int64)]
+    for ids, owner in wholes.numbered(index.vocabulary):
+        whole, gram = _lookup(ids, owner, index)
+        keys.append(_once(whole * index.grams + gram))
+        progress("overlap: n-grams", int(owner[-1]) + 1, len(wholes.texts))
     every = np.concatenate(keys)
-    return _Hits(every, *np.divmod(every, index.grams)), np.concatenate(lengths)
+    return _Hits(every, *np.divmod(every, index.grams))
 
 
 def _lookup(ids: Numbers, owner: Numbers, index: _Index) -> tuple[Numbers, Numbers]:

@@ -28,6 +28,10 @@ _PUNCTUATION = str.maketrans(
      "‒": "-", "–": "-", "—": "-", "―": "-", "−": "-", "…": "..."}
 )  # fmt: skip
 
+_MARKS = {chr(sign): plain for sign, plain in _PUNCTUATION.items()}
+# White space that is more, or other, than one blank: what is one blank already is most of it, and stays untouched.
+_ODD_SPACE = r"[\s\x1c-\x1f]{2,}|[^\S ]|[\x1c-\x1f]"
+
 # Cyrillic and Greek letters that look Latin. Mapped only inside words that also hold Latin letters: a word that is
 # wholly Cyrillic is Cyrillic.
 _LOOKALIKE = str.maketrans("аеорсухіјѕԁһԛԝοανρτικυ", "aeopcyxijsdhqwoavptiku")
@@ -43,6 +47,7 @@ _TOKEN = re.compile(
 
 # The same in lower-case ASCII, for an engine without look-ahead.
 _ASCII_TOKEN = r"<[a-z_]+_[0-9]+>|[0-9]+(?:[.,][0-9]+)*|[a-z0-9_]+(?:'[a-z0-9_]+)?|[+\-*/=<>%^&|~#@$]"
+_LAST_WORD = 0x32400  # no letter and no digit from here on
 
 # What PII replacement leaves behind is nobody's name and nobody's number.
 PLACEHOLDER = re.compile(r"<[A-Z_]+_\d+>")
@@ -80,18 +85,60 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(normalise(text))
 
 
+def all_normal(texts: Sequence[str]) -> pl.Series:
+    """The normal forms of many texts: what `normalise` says of each, a lone surrogate as "?". Little of it is done by Python."""
+    return _folded(texts).str.replace_all(_ODD_SPACE, " ").str.strip_chars(" ")
+
+
 def all_tokens(texts: Sequence[str]) -> pl.Series:
-    """The tokens of many texts, as lists: what `tokens` says of each. What is ASCII, most of it, is cut without Python."""
-    plain = [i for i, text in enumerate(texts) if text.isascii()]
+    """The tokens of many texts, as lists: what `tokens` says of each. Little of it is done by Python."""
+    folded = _folded(texts)
+    other = folded.str.len_bytes() != folded.str.len_chars()
+    found = folded.set(other, "").str.extract_all(_ASCII_TOKEN)
+    if not other.any():
+        return found
+    cut = folded.filter(other).str.extract_all(_token_pattern())
+    order = np.arange(len(folded))
+    order[other.arg_true().to_numpy()] = len(folded) + np.arange(len(cut))
+    return pl.concat([found, cut]).gather(order)
+
+
+def _folded(texts: Sequence[str]) -> pl.Series:
+    """The normal forms, white space apart. Case is folded first: that changes none of the signs that go or are replaced."""
     other = [i for i, text in enumerate(texts) if not text.isascii()]
-    ascii_only = pl.Series([texts[i] for i in plain], dtype=pl.String)
-    found = pl.concat(
-        [
-            ascii_only.str.to_lowercase().str.extract_all(_ASCII_TOKEN),
-            pl.Series([tokens(texts[i]) for i in other], dtype=pl.List(pl.String)),
-        ]
-    )
-    return found.gather(np.argsort(np.array(plain + other, dtype=np.int64)))
+    if not other:
+        return pl.Series(texts, dtype=pl.String).str.to_lowercase()
+    folded = [unicodedata.normalize("NFKC", texts[i]).casefold() for i in other]
+    try:
+        plain = pl.Series(folded, dtype=pl.String)
+    except UnicodeEncodeError:  # a lone surrogate, which no table can hold, is no part of a word
+        folded = [text.encode("utf-8", "replace").decode() for text in folded]
+        plain = pl.Series(folded, dtype=pl.String)
+    plain = plain.str.replace_all(_INVISIBLE.pattern, "").str.replace_many(_MARKS)
+    mixed = plain.str.contains(_CYRILLIC_OR_GREEK.pattern).arg_true()
+    latin = [re.sub(r"\w+", _latin_if_mixed, text) for text in plain.gather(mixed)]
+    plain = plain.scatter(mixed, pl.Series(latin, dtype=pl.String))
+    ascii_only = list(texts)
+    for i in other:
+        ascii_only[i] = ""
+    return pl.Series(ascii_only, dtype=pl.String).str.to_lowercase().scatter(other, plain)
+
+
+@lru_cache(maxsize=1)
+def _token_pattern() -> str:
+    """`_TOKEN` on a normal form, for an engine without look-ahead that would take other signs for letters and digits."""
+    every = "".join(map(chr, [*range(0xD800), *range(0xE000, _LAST_WORD)]))
+    spaced = re.sub(f"[{_UNSPACED}]", " ", every)
+    word, any_word, digit = (_class(r"\w+", spaced), _class(r"\w+", every), _class(r"\d+", every))
+    unspaced = _class(f"[{_UNSPACED}]+", every)
+    name = _class("[A-Z_]+", re.sub("[A-Z]", " ", every), re.IGNORECASE)
+    return f"<{name}+_{digit}+>|{digit}+(?:[.,]{digit}+)*|{unspaced}|{word}+(?:'{any_word}+)?|[+\\-*/=<>%^&|~#@$€£]"
+
+
+def _class(pattern: str, signs: str, flags: int = 0) -> str:
+    """The signs that match, as ranges between brackets."""
+    runs = [found[0] for found in re.finditer(pattern, signs, flags)]
+    return "[" + "".join(rf"\x{{{ord(run[0]):x}}}-\x{{{ord(run[-1]):x}}}" for run in runs) + "]"
 
 
 def loose(text: str) -> str:

@@ -10,15 +10,18 @@ turns and may carry an ideal answer. Short follow-ups of a case of several turns
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 
 from curate import chats as chat
 from curate import text, windows
+from curate.duplicates.said import turns as every_turn
 from curate.errors import BadInput
 from curate.evalset import EvalFile
-from curate.leaves import leaves
+from curate.leaves import beside
+from curate.ngrams import Wholes
 from curate.windows import Windows
 
 __all__ = ["ALL_TURNS", "FIELD", "FOLLOW_UP_WORDS", "Said", "eval_items", "training", "with_joined"]
@@ -41,26 +44,38 @@ class Said:
         spoken = frame.filter(pl.col("text").str.strip_chars() != "")
         return Said(spoken.drop("text"), spoken["text"].to_list())
 
+    @cached_property
+    def wholes(self) -> Wholes:
+        """The words of the texts, read when they are first searched."""
+        return Wholes.of(self.texts)
+
 
 def training(chats: pl.DataFrame) -> Said:
     """The turns of all rows; below them the texts in other fields (role `field`), then user turns joined (`all user turns`).
 
     A field is numbered by its turn (-1 outside of all turns), a joined query by the row's first user turn.
     """
-    turns = chat.turn_frame(chats)
-    fields = [
-        (row_id, leaf.turn if leaf.turn is not None else -1, FIELD, leaf.text)
-        for row_id, leaf in leaves(chats)
-        if leaf.part != "content" and len(text.tokens(leaf.text)) >= FIELD_WORDS
-    ]
+    turns = _turn_frame(chats)
+    fields = _fields(chats, turns.schema)
     asked = turns.filter((pl.col("role") == "user") & (pl.col("text").str.strip_chars() != ""))
-    joined = (
-        asked.group_by("row_id", maintain_order=True)
-        .agg(pl.len().alias("n"), pl.col("turn").first(), pl.col("text").str.join("\n\n"))
-        .filter(pl.col("n") > 1)
-        .select("row_id", "turn", pl.lit(ALL_TURNS).alias("role"), "text")
-    )
-    return Said.of(pl.concat([turns, pl.DataFrame(fields, schema=turns.schema, orient="row"), joined]))
+    asked = asked.filter(pl.col("row_id").is_duplicated())
+    joined = asked.group_by("row_id", maintain_order=True).agg(pl.col("turn").first(), pl.col("text").str.join("\n\n"))
+    joined = joined.select("row_id", "turn", pl.lit(ALL_TURNS).alias("role"), "text")
+    return Said.of(pl.concat([turns, fields, joined]))
+
+
+def _turn_frame(chats: pl.DataFrame) -> pl.DataFrame:
+    """What `chats.turn_frame` says."""
+    long = every_turn(chats)
+    turn = pl.int_range(pl.len()).over("row").cast(pl.Int32)
+    return long.select(chats["id"].gather(long["row"]).alias("row_id"), turn.alias("turn"), "role", text="said")
+
+
+def _fields(chats: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """The texts in fields that say something; those outside of all turns stand in turn -1."""
+    found = [(row_id, -1 if leaf.turn is None else leaf.turn, FIELD, leaf.text) for row_id, leaf in beside(chats)]
+    frame = pl.DataFrame(found, schema=schema, orient="row")
+    return frame.filter(text.all_tokens(frame["text"].to_list()).list.len() >= FIELD_WORDS)
 
 
 def with_joined(said: Said, encode: windows.Encode) -> Windows:

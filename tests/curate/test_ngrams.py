@@ -76,6 +76,20 @@ def test_order_portions_and_other_rows_decide_nothing(seed: int) -> None:
         assert shares(contained(wholes, parts, size=3, floor=0.3)) == whole
 
 
+@given(st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_texts_that_were_read_once_may_be_searched_often(seed: int) -> None:
+    said = sentences(seed, 40, "abcdé", 14)
+    wholes, parts = said[:30], said[30:] + said[:3]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ngrams, "CHARACTERS_AT_ONCE", 40)
+        read = ngrams.Wholes.of(wholes)
+    assert len(read.portions) > 1
+    for some in (parts, parts[:4], []):
+        assert contained(read, some, size=3, floor=0.3) == contained(wholes, some, size=3, floor=0.3)
+        assert near_short(read, some) == near_short(wholes, some)
+
+
 def test_by_hand() -> None:
     wholes = ["Please tell me now: what is the best way to clean the shade of my lamp? Thanks.", "Something else."]
     parts = ["What is the best way to clean the shade of my lamp?", "How long does shipping take to the islands?"]

@@ -14,6 +14,18 @@ def test_normalising_twice_changes_nothing_more(said: str) -> None:
     assert text.normalise(once) == once
 
 
+@given(
+    st.lists(
+        st.text(max_size=30) | st.text(st.sampled_from("aA é“—\u200bаоıſKⅧ ٣٤½\u0345\x1c\n<_1>'"), max_size=30),
+        max_size=6,
+    )
+)
+@settings(max_examples=300, deadline=None)
+def test_forms_and_tokens_of_many_texts_are_those_of_each(texts: list[str]) -> None:
+    assert text.all_normal(texts).to_list() == [text.normalise(said) for said in texts]
+    assert text.all_tokens(texts).to_list() == [text.tokens(said) for said in texts]
+
+
 @given(st.text(max_size=100), st.text(max_size=100))
 @settings(max_examples=100)
 def test_jaccard_is_symmetric_and_one_on_itself(a: str, b: str) -> None:
