@@ -26,7 +26,7 @@ from curate.errors import BadInput, Surroundings
 from curate.outcome import LEDGER
 from curate.signature import PublicKey
 
-WRITTEN = ("train.jsonl", "quarantine.jsonl", "ledger.parquet", "certificate.json", "report.html")
+WRITTEN = ("train.jsonl", "quarantine.jsonl", "ledger.parquet", "pairs.parquet", "certificate.json", "report.html")
 UNFINISHED = ".unfinished"  # lies in `data/` while a run writes there
 # Two runs with the same values here write the same bytes.
 REQUEST = ("winnow", "data", "eval", "format", "on_error", "recipe", "inputs", "eval_files", "models")

@@ -40,8 +40,12 @@ def report(
     difference: DataDiff,
     rows: Samples,
     cases: Samples,
+    duplicates: Sequence[Section] = (),
 ) -> Report:
-    """One page without times, so that the same run writes the same bytes. `rows` and `cases` hold the texts it may show."""
+    """One page without times, so that the same run writes the same bytes. `rows` and `cases` hold the texts it may show.
+
+    `duplicates` are the parts of `pairs_report`.
+    """
     of = counts["rows_read"]
     facts = (
         Fact("rows read", of),
@@ -53,6 +57,7 @@ def report(
     )
     sections = (
         _account(steps),
+        *duplicates,
         _certificate(statement),
         _overlap(steps, statement),
         _closest(steps, statement, rows, cases),

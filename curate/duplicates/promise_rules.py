@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from curate import chats as chat
 from curate import text
 from curate.duplicates import said
-from curate.duplicates.asked import ANSWER_FLOOR, EQUAL_FLOOR, REWORDED_FLOOR, within_floors
+from curate.duplicates.asked import ANSWER_FLOOR, EQUAL_FLOOR, REWORDED_FLOOR, cosines, within_floors
 from curate.duplicates.confirm import Rows
 from curate.duplicates.sameness import Sameness
 from curate.pairs import Judge
@@ -100,8 +101,13 @@ def _sharing(held: Sequence[frozenset[str]], some: Sequence[int]) -> Iterator[tu
         yield from ((row, other) for other in np.flatnonzero(enough).tolist())
 
 
-def semantic_rule(encode: Encode, judge: Judge, threshold: float, *, latin_only: bool, slack: float) -> Rule:
-    """The semantic rule at a threshold. Asked about: all pairs whose questions are near by a plain product of the vectors."""
+def semantic_rule(
+    encode: Encode, judge: Judge, threshold: float, *, latin_only: bool, slack: float, exact: Encode | None = None
+) -> Rule:
+    """The semantic rule at a threshold. Asked about: all pairs whose questions are near by a plain product of the vectors.
+
+    The cosines of `encode` may be off by `slack`; `exact` is the same in full precision.
+    """
     same = Sameness(judge)
 
     def within(rows: pl.DataFrame, pairs: Pairs) -> list[bool]:
@@ -149,7 +155,17 @@ def semantic_rule(encode: Encode, judge: Judge, threshold: float, *, latin_only:
             close &= fine & (~chosen | (number > block[:, None])) & (number != block[:, None])
             here, there = np.nonzero(close)
             found_pairs += list(zip(block[here].tolist(), there.tolist(), strict=True))
-        return found_pairs
+        return found_pairs if exact is None else in_full(sides, forms, found_pairs, exact)
+
+    def in_full(sides: said.Sides, forms: npt.NDArray[np.int64], pairs: Pairs, exact: Encode) -> Pairs:
+        question = cosines([(sides.queries[a], sides.queries[b]) for a, b in pairs], exact)
+        answer = cosines([(sides.answers[a], sides.answers[b]) for a, b in pairs], exact)
+        found = []
+        for (a, b), asked, answered in zip(pairs, question, answer, strict=True):
+            one = sides.queries[a] == sides.queries[b]
+            if within_floors(None if one else asked, None if forms[a] == forms[b] else answered, one):
+                found.append((a, b))
+        return found
 
     return Rule(within, near)
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from curate import files, iteration, placeholders
+from curate import files, iteration, replacement
 from curate.detectors import Models
 from curate.duplicates import semantic
 from curate.duplicates.promise_rules import Rule, exact_rule, near_rule, semantic_rule
@@ -193,7 +193,12 @@ def _rule(name: str, recipe: Mapping[str, Any], models: Models) -> Rule | None:
             encoder = models.encoder
             threshold = recipe["semantic"].get("threshold") or semantic.THRESHOLD
             return semantic_rule(
-                encoder.encode, models.judge, threshold, latin_only=encoder.english_only, slack=encoder.slack
+                encoder.encode,
+                models.judge_anew,
+                threshold,
+                latin_only=encoder.english_only,
+                slack=encoder.slack,
+                exact=encoder.exact().encode,
             )
     return None
 
@@ -201,9 +206,9 @@ def _rule(name: str, recipe: Mapping[str, Any], models: Models) -> Rule | None:
 def _after_replacing(
     done: iteration.Iteration, rows: pl.DataFrame, removed: Mapping[str, str | None], exempt: set[str], models: Models
 ) -> Kept:
-    """Twins on rows whose personal data is replaced again here; what was kept on the training file."""
+    """Twins on rows whose personal data is replaced again as the ledger tells; what was kept on the training file."""
     named = {*removed, *(twin for twin in removed.values() if twin)}
-    again = placeholders.replace(rows.filter(pl.col("id").is_in(list(named))), models.find_pii).kept
+    again = replacement.replay(rows.filter(pl.col("id").is_in(list(named))), done.ledger())
     twins = check("exact again", again, removed, exact_rule(), exempt=exempt)
     kept = check("exact again", done.chats(), {}, exact_rule(), exempt=exempt)
     found = (*(each for each in twins.violations if each.promise != "was kept beside"), *kept.violations)

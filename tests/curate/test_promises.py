@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from curate import chats as chat
-from curate import dedup, files, iteration, outcome, placeholders
+from curate import dedup, files, iteration, outcome, replacement
 from curate.detectors import Models
 from curate.duplicates.promise_rules import exact_rule, near_rule, semantic_rule
 from curate.duplicates.promises import Promises, check, verify_dedup
@@ -116,7 +116,7 @@ def iterated(tmp_path: Path, toy_models: Models, rules, monkeypatch):  # type: i
     rows, ledgers, names = read.chats, [], []
     steps = [(name, step) for name, (step, _) in rules.items()]
     steps += [
-        ("pii", lambda rows: placeholders.replace(rows, toy_models.find_pii)),
+        ("pii", lambda rows: replacement.replace(rows, toy_models.find_pii)),
         ("exact again", lambda rows: dedup.exact(rows, step="exact again")),
     ]
     for name, step in steps:
