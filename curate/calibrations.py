@@ -164,10 +164,16 @@ def find(encoder: str, rule: str, where: Path | None = None) -> Found | None:
     return None
 
 
+def find_for(encoder: Encoder) -> Found | None:
+    """What was measured for this encoder and our rule: in its precision, else in fp32, in which every pair is judged."""
+    rule = pairs.load().fingerprint()
+    return find(encoder.fingerprint, rule) or find(encoder.exact().fingerprint, rule)
+
+
 def rule_for(encoder: Encoder) -> Rule:
     """The default overlap rule for this encoder: where it was calibrated, with the map of its cosines that was fitted."""
     weights = pairs.load()
-    found = find(encoder.fingerprint, weights.fingerprint())
+    found = find_for(encoder)
     if found is None or found.cosine_map is None:
         return Rule()
     mapped = weights.with_cosine_map(found.cosine_map)
@@ -180,7 +186,15 @@ def rule_for(encoder: Encoder) -> Rule:
 
 def claim(encoder: str, rule: str, where: Path | None = None) -> Claim:
     """The certificate's third claim: figures by class, or 'not measured' for every one of them."""
-    found = find(encoder, rule, where)
+    return _claim(find(encoder, rule, where))
+
+
+def claim_for(encoder: Encoder) -> Claim:
+    """The same for this encoder and our rule, by `find_for`."""
+    return _claim(find_for(encoder))
+
+
+def _claim(found: Found | None) -> Claim:
     return found.claim if found else {"classes": {}, "false_alarms": None, "not_measured": list(CLASSES)}
 
 

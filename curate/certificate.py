@@ -76,7 +76,9 @@ def issue(
     if len(read_rows(train_file)) != read.chats.height:
         raise Refused("two readers see different rows in it; this is a defect of Winnow", where=str(train_file))
     judge = judge or pairs.judge_with(encoder, rule.weights())
-    found = overlap.check(read.chats, eval_files, encoder.encode, judge, rule=rule, progress=progress)
+    found = overlap.check(
+        read.chats, eval_files, encoder.encode, judge, rule=rule, reduced=encoder.reduced, progress=progress
+    )
     if found.outcome.removed.height:
         raise Refused(_why_not(found), where=str(train_file))
     if files.sha256(train_file) != read.inputs[0].sha256:
@@ -177,7 +179,7 @@ def rule_facts(rule: Rule) -> dict[str, Any]:
 
 def check_calibrated(encoder: Encoder) -> None:
     """Refused for an encoder of which nobody measured what it misses: a certificate would have nothing to state."""
-    if calibrations.find(encoder.fingerprint, pairs.load().fingerprint()) is None:
+    if calibrations.find_for(encoder) is None:
         raise Refused(
             f"nobody measured what the encoder {encoder.name} misses, so a certificate has nothing to state",
             hint=f"winnow calibrate PAIRS --encoder {encoder.name}; or --allow-uncalibrated: it then says 'not measured'",
@@ -193,7 +195,7 @@ def measured(encoder: Encoder, rule: Rule) -> dict[str, Any]:
     usual = calibrations.rule_for(encoder)
     if rule.weaker(usual):
         return {"classes": {}, "false_alarms": None, "not_measured": list(calibrations.CLASSES)}
-    claim = calibrations.claim(encoder.fingerprint, pairs.load().fingerprint())
+    claim = calibrations.claim_for(encoder)
     return claim if rule == usual else claim | {"false_alarms": None}
 
 

@@ -26,13 +26,13 @@ from curate.chats import canonical_json
 from curate.errors import BadInput
 from curate.progress import Progress, aside, silent
 from curate.text import SMALL_WORDS
-from curate.windows import Windows
+from curate.windows import Reduced, Windows
 
-__all__ = ["Encoder", "Windows", "load"]
+__all__ = ["Encoder", "Precision", "Windows", "load"]
 
 TEXTS_PER_CHUNK = 2048
 # Names the cache entries of `words`: another way of averaging, or other small words, are another entry.
-_WORDS = f"1-{hashlib.sha256(' '.join(sorted(SMALL_WORDS)).encode()).hexdigest()[:8]}"
+WORDS = f"1-{hashlib.sha256(' '.join(sorted(SMALL_WORDS)).encode()).hexdigest()[:8]}"
 
 SLACK = {"fp32": 0.0, "bf16": 0.01, "int8": 0.12}
 Precision = Literal["auto", "bf16", "fp32", "int8"]
@@ -90,7 +90,7 @@ class Encoder:
         exact = self.exact()
         found = remember(
             self.cache,
-            f"words-{_WORDS}/{exact.fingerprint}",
+            f"words-{WORDS}/{exact.fingerprint}",
             texts,
             exact._compute_words,
             pack=lambda value: windows.pack(value[0], value[1], "<f4"),
@@ -109,6 +109,11 @@ class Encoder:
     def slack(self) -> float:
         """How far a cosine of two of these vectors may lie from that in fp32: twice the most seen among 3,000 texts, no bound."""
         return SLACK[self.precision]
+
+    @property
+    def reduced(self) -> Reduced | None:
+        """What decides where these vectors only propose; None for fp32, which decides by itself."""
+        return None if self.precision == "fp32" else Reduced(lambda texts: self.exact().encode(texts), self.slack)
 
     def exact(self) -> "Encoder":
         """The same encoder in fp32."""
@@ -152,29 +157,32 @@ def load(
 ) -> Encoder:
     """Find an encoder on this machine: the default one, or a sentence-transformers model by name or folder.
 
-    `auto` takes bf16 where the processor or GPU has it and where it agrees with fp32 on a sample (cosine >= .999), else fp32.
-    int8 is for processors without bf16, where it is asked for (mean cosine >= .99, or it is refused); it needs the extra `onnx`.
-    Raises BadInput, with the command that fetches it, if the model is not on disk.
+    `auto` takes bf16 where the processor or GPU has it, else fp32. int8 is for processors without bf16, and only where it is
+    asked for: its vectors are so far off that about half of the texts are encoded in fp32 besides. It needs the extra
+    `onnx`. What agrees too little with fp32 on a sample (bf16: lowest cosine .999, int8: mean .99) is not taken: fp32 is, and
+    a line on stderr says so. Raises BadInput, with the command that fetches it, if the model is not on disk, and Surroundings,
+    with the command that installs them, if int8 lacks its packages.
     """
     name, path = encoder_files.find(name)
-    if precision == "int8":
-        return _int8(name, path, cache, progress)
-    if precision == "fp32" or (precision == "auto" and not network.has_bf16()):
-        return _encoder(name, path, "fp32", cache, progress)
-    lower = _encoder(name, path, "bf16", cache, progress)
-    lowest = _fidelity(lower)
-    if lowest >= network.FIDELITY:
-        return lower
-    if precision == "bf16":
-        raise BadInput(
-            f"bf16 agrees with fp32 to a cosine of only {lowest:.4f} on this machine", where=name, hint="fp32"
-        )
-    aside(f"{name}: bf16 agrees with fp32 to a cosine of only {lowest:.4f} here, so fp32 is used")
-    return lower.exact()
+    if precision == "auto":
+        precision = "bf16" if network.has_bf16() else "fp32"
+    chosen = _encoder(name, path, precision, cache, progress)
+    match precision:
+        case "bf16":
+            measured, needed, which = _fidelity(chosen), network.FIDELITY, "a cosine"
+        case "int8":
+            measured, needed, which = _fidelity_int8(chosen), onnx_network.FIDELITY, "a mean cosine"
+        case _:
+            return chosen
+    if measured >= needed:
+        return chosen
+    aside(f"{name}: {precision} agrees with fp32 to {which} of only {measured:.4f} here, so fp32 is used")
+    return chosen.exact()
 
 
-def _int8(name: str, path: Path, cache: Cache | None, progress: Progress) -> Encoder:
-    found = _encoder(name, path, "int8", cache, progress)
+def _fidelity_int8(found: Encoder) -> float:
+    """The mean cosine of int8 to fp32 on a sample, measured once per model and machine."""
+    name, path, cache = found.name, found.path, found.cache
 
     def measure(machines: list[str]) -> list[float]:
         return [onnx_network.fidelity(path, found.max_tokens, cache, found.fingerprint) for _ in machines]
@@ -183,12 +191,7 @@ def _int8(name: str, path: Path, cache: Cache | None, progress: Progress) -> Enc
         cache.note(f"onnx/{found.fingerprint}", f"{name}, int8")
     where = f"{network.machine()}; {onnx_network.versions()}"
     kind = f"fidelity/{found.fingerprint}"
-    mean = remember(cache, kind, [where], measure, lambda x: repr(x).encode(), float, model=f"{name}, int8")[0]
-    if mean < onnx_network.FIDELITY:
-        raise BadInput(
-            f"int8 agrees with fp32 to a mean cosine of only {mean:.4f} on this machine", where=name, hint="fp32"
-        )
-    return found
+    return remember(cache, kind, [where], measure, lambda x: repr(x).encode(), float, model=f"{name}, int8")[0]
 
 
 def _by_text(pieces: list[windows.Piece], vectors: windows.Vectors, texts: int) -> list[Spans]:

@@ -89,7 +89,9 @@ class Alone:
 def _quantised(net: network.Network, path: Path, cache: Cache | None, fingerprint: str) -> Alone:
     installed = versions()
     if not passes.Packed.suits(net.bert, net.device):
-        raise BadInput("int8 is written for BERT encoders that run on the processor", where=str(path), hint="fp32")
+        raise BadInput(
+            "int8 is written for BERT encoders that run on the processor", where=str(path), hint="--precision fp32"
+        )
 
     def write(_: list[str]) -> list[bytes]:
         try:

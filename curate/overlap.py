@@ -30,7 +30,7 @@ from curate.overlap_rule import BAND, COUNTED, NOT_COMPARABLE, TOLERANCE, VARIAN
 from curate.pairs import Judge
 from curate.progress import Progress, silent
 from curate.views import Said
-from curate.windows import Encode, Windows
+from curate.windows import Encode, Reduced, Windows
 
 __all__ = ["CLASSES", "TOLERANCE", "VARIANT", "Check", "EvalFile", "Rule", "check", "is_variant", "read_eval_files",
            "shipped_name"]  # fmt: skip
@@ -79,9 +79,13 @@ def check(
     judge: Judge,
     *,
     rule: Rule | None = None,
+    reduced: Reduced | None = None,
     progress: Progress = silent,
 ) -> Check:
-    """Compare every training text with every eval item. `encode` may be of reduced precision; `judge` must not be.
+    """Compare every training text with every eval item.
+
+    `encode` may be of `reduced` precision: then it proposes within a wider margin, and what full precision would not have
+    proposed counts for nothing. `judge` must be of full precision.
 
     Raises BadInput for an eval item that cannot be read or encoded, Surroundings for vectors that are no numbers.
     """
@@ -93,17 +97,20 @@ def check(
         case = asked.frame.row(int(items.without_window[0]), named=True)
         raise BadInput(f"eval case {case['row_id']} holds nothing that the encoder can read", where=case["eval_file"])
     judge = boilerplate.beyond(judge, asked.texts)
-    search = neighbours.search(train.vectors, items.vectors, rule.floor - BAND)
-    near = neighbours.by_text(search.pairs, train.text, items.text)
-    questions, judged = matching.questions(said, asked, near, judge, rule, progress)
+    search = neighbours.search(train.vectors, items.vectors, rule.floor - BAND - (reduced.slack if reduced else 0.0))
+    near = matching.worth_judging(neighbours.by_text(search.pairs, train.text, items.text), said, rule, reduced)
+    questions, judged = matching.questions(said, asked, near, judge, rule, progress, reduced)
     own = matching.own_parts(said, asked, judge, rule)
     answers = matching.answers(said, ideal, judge, rule)
-    exchanges = matching.exchanges(said, asked, ideal, (train, items, encode(ideal.texts)), judge, rule)
+    exchanges = matching.exchanges(said, asked, ideal, (train, items, encode(ideal.texts)), judge, rule, reduced)
     matches = pl.concat([questions, own, answers, exchanges])
+    full = (search, train, items)
+    if reduced is not None:
+        full = _in_full(search, near, train, said, asked, reduced.exact)
     return Check(
         outcome=_outcome(chats, _removals(chats, said, train, matches, rule), matches),
         matches=matches,
-        nearest=_nearest(search, train, items, said, asked, judge),
+        nearest=_nearest(*full, said, asked, judge),
         histogram=tuple(int(n) for n in search.histogram),
         pairs_compared=search.compared,
         turns=len(said.texts),
@@ -111,6 +118,25 @@ def check(
         set_aside=set_aside,
         judged=judged,
     )
+
+
+def _in_full(
+    search: neighbours.Search,
+    near: neighbours.Pairs,
+    train: Windows,
+    said: Said,
+    asked: Said,
+    exact: Encode,
+) -> tuple[neighbours.Search, Windows, Windows]:
+    """The nearest texts in full precision, among those that were judged or are the nearest to an item by what was searched.
+
+    Where any text reaches the floor, this is the nearest of all.
+    """
+    best = train.text[search.best_left[search.best_left >= 0]]
+    mine = matching.windows_of(said, {*near.left.tolist(), *best.tolist()}, exact)
+    theirs = exact(asked.texts)
+    left, score = neighbours.best_match(mine.vectors, theirs.vectors)
+    return replace(search, best_left=left, best_score=score), mine, theirs
 
 
 def is_variant() -> pl.Expr:

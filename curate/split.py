@@ -64,7 +64,9 @@ def split_files(
     read = files.read(data, format=format)
     rule = replace(rule or calibrations.rule_for(encoder), remove_template_variants=not allow_variants)
     judge = judge or pairs.judge_of(rule.weights(), _held(encoder.exact().encode), _held(encoder.words))
-    parts = split(read.chats, encoder.encode, judge, wish, rule=rule, seed=seed, progress=progress)
+    parts = split(
+        read.chats, encoder.encode, judge, wish, rule=rule, reduced=encoder.reduced, seed=seed, progress=progress
+    )
     try:
         outputs = _write(out, parts, read)
         done = _split(out, parts, read, wish, rule, seed, _made_of(encoder, read, outputs))

@@ -148,7 +148,7 @@ def recompute(
     judge = judge_for(encoder, rule, claim["second_opinions"], make_judge)
     progress("verify: recomputing", 0, 0)
     rows = read_rows(train_file)
-    found = recheck(rows, eval_files, encoder.encode, judge, rule)
+    found = recheck(rows, eval_files, encoder.encode, judge, rule, encoder.reduced)
     certificate.check_bytes(train_file, statement)  # again: what was read is what was certified
     chats = files.read([train_file], format="messages", on_error="stop").chats
     ids: list[str] = chats["id"].to_list()  # the names of the rows; what they say was read by other code
@@ -167,7 +167,7 @@ def recompute(
         signed=predicate["signed"],
     )
     stated.check_figures(statement, fresh)
-    stated.check_nearest(statement, found.nearest, ids, rows, found.judge)
+    stated.check_nearest(statement, found.nearest, ids, rows, found.judge, encoder.slack)
     elsewhere = stated.check_misses(predicate["claims"]["what_the_rule_misses"], misses)
     names, outside = tuple(file.name for file in eval_files), tuple(predicate["outside"])
     shown = (str(train_file), found.rows, names, found.pairs_compared, claim["highest_cosine"], rule, outside)
@@ -207,6 +207,9 @@ def rule_of(named: Line) -> Rule:
 
 def _encoder(named: Line, load: Callable[[str], Encoder]) -> Encoder:
     encoder = load(named["precision"])
+    if encoder.precision != named["precision"]:
+        what = f"the certificate was made in {named['precision']}, which agrees too little with fp32 on this machine"
+        raise Refused(what, hint="verify on another machine, or certify anew: " + certificate.CERTIFY)
     if named["fingerprint"] != encoder.fingerprint:
         what = f"the certificate was made with another encoder ({named['name']}, {named['precision']})"
         raise Refused(what, hint=f"winnow verify … --encoder {named['name']}")

@@ -20,6 +20,7 @@ Vectors = npt.NDArray[np.float32]
 
 OVERLAP = 0.25  # of a window's tokens, at least, are in the next window too
 CHARACTERS_AT_ONCE = 4_000_000  # tokenised together: some 100 MB
+ROWS_AT_ONCE = 1024  # in double precision: what stays in the processor's own cache
 RULE = "windows-1"  # part of an encoder's fingerprint: change it when a text is cut in another way
 
 
@@ -62,16 +63,29 @@ class Windows:
         numbers, first = np.unique(self.text, return_index=True)
         if not len(numbers):
             return numbers.astype(np.int64), self.vectors[:0]
-        sums = np.add.reduceat(self.vectors.astype(np.float64), first, axis=0)
-        length = np.linalg.norm(sums, axis=1, keepdims=True)
-        opposed = length[:, 0] < 1e-6  # windows that cancel out have no mean direction: the first one speaks
-        sums[opposed] = self.vectors[first[opposed]]
-        length[opposed] = 1.0
-        return numbers.astype(np.int64), (sums / length).astype(np.float32)
+        means = np.empty((len(numbers), self.vectors.shape[1]), np.float32)
+        edges = np.append(first, len(self.text))
+        for start in range(0, len(numbers), ROWS_AT_ONCE):
+            ends = edges[start : start + ROWS_AT_ONCE + 1]
+            some, firsts = self.vectors[ends[0] : ends[-1]], ends[:-1] - ends[0]
+            sums = np.add.reduceat(some.astype(np.float64), firsts, axis=0)
+            length = np.linalg.norm(sums, axis=1, keepdims=True)
+            opposed = length[:, 0] < 1e-6  # windows that cancel out have no mean direction: the first one speaks
+            sums[opposed] = some[firsts[opposed]]
+            length[opposed] = 1.0
+            means[start : start + len(firsts)] = sums / length
+        return numbers.astype(np.int64), means
 
 
 # What the steps of curation are given: they compare texts, and never load a model.
 Encode = Callable[[Sequence[str]], Windows]
+
+
+class Reduced(NamedTuple):
+    """What stands behind vectors of reduced precision: the same in full, and how far the cosine of two may be off."""
+
+    exact: Encode
+    slack: float
 
 
 def cut(
@@ -117,9 +131,11 @@ def unpack(value: bytes, dimensions: int, dtype: str) -> tuple[npt.NDArray[np.in
 
 def unit(vectors: Vectors) -> Vectors:
     """Each row divided by its length; the length is summed in float64, so it is the same beside any other row."""
-    wide = vectors.astype(np.float64)
-    length: npt.NDArray[np.float64] = np.sqrt((wide * wide).sum(axis=1, keepdims=True))
-    return (wide / length).astype(np.float32)
+    out = np.empty(vectors.shape, np.float32)
+    for start in range(0, len(vectors), ROWS_AT_ONCE):
+        wide = vectors[start : start + ROWS_AT_ONCE].astype(np.float64)
+        out[start : start + ROWS_AT_ONCE] = wide / np.sqrt((wide * wide).sum(axis=1, keepdims=True))
+    return out
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[int]]:

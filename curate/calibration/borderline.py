@@ -60,7 +60,8 @@ def of_iteration(
     eval_files = read_eval_files([Path(each) for each in made["eval"]], shipped)
     rule = calibrations.rule_for(models.encoder)
     low = replace(rule, probability=LEAST, probability_other_turns=rule.probability)
-    found = overlap.check(chats, eval_files, models.encoder.encode, models.judge, rule=low, progress=progress)
+    encode, reduced = models.encoder.encode, models.encoder.reduced
+    found = overlap.check(chats, eval_files, encode, models.judge, rule=low, reduced=reduced, progress=progress)
     return export(found.matches, chats, eval_files, path, threshold=rule.probability)
 
 

@@ -60,7 +60,7 @@ class _NoCopy(_Form):
 
 class _Encoder(_Form):
     name: str
-    precision: Literal["bf16", "fp32"]
+    precision: Literal["bf16", "fp32", "int8"]
     dimensions: int
     max_tokens: int
     fingerprint: str

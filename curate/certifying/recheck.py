@@ -40,7 +40,7 @@ from curate.errors import BadInput, Surroundings
 from curate.evalset import EvalFile
 from curate.overlap_rule import BAND, COUNTED, TOLERANCE, VARIANT, WORD_FOR_WORD, Rule
 from curate.pairs import CLASSES, Judge, Judgement
-from curate.windows import Encode
+from curate.windows import Encode, Reduced
 
 __all__ = ["Nearest", "Recheck", "recheck"]
 
@@ -86,9 +86,17 @@ class Recheck:
 
 
 def recheck(
-    rows: Sequence[Sequence[Spoken]], eval_files: Sequence[EvalFile], encode: Encode, judge: Judge, rule: Rule
+    rows: Sequence[Sequence[Spoken]],
+    eval_files: Sequence[EvalFile],
+    encode: Encode,
+    judge: Judge,
+    rule: Rule,
+    reduced: Reduced | None = None,
 ) -> Recheck:
-    """Compare every text of every row with every eval item, as the rule says. `encode` is in the certificate's precision."""
+    """Compare every text of every row with every eval item, as the rule says.
+
+    `encode` is in the certificate's precision. Where that is `reduced` it only proposes: see `overlap.check`.
+    """
     said = [one for row in rows for one in row]
     asked, ideal, set_aside = _cases(eval_files)
     train, items = _training_vectors(said, encode), vectors([item.text for item in asked], encode)
@@ -96,12 +104,17 @@ def recheck(
         item = asked[min(unread)]
         raise BadInput("the eval case holds nothing that the encoder can read", where=f"eval case {item.case}")
     judge = past_template(judge, [item.text for item in asked])
-    near, best = all_pairs(train, items, rule.floor - BAND)
+    slack = reduced.slack if reduced else 0.0
+    near, best = all_pairs(train, items, rule.floor - max(BAND, slack))
+    means = [number for number in range(len(train.owner)) if said[train.owner[number]].part == ALL_TURNS]
+    joined, _ = all_pairs(train.only(means), items, rule.floor - BAND - slack)
     found = [
-        *_questions(said, asked, near, judge, rule),
+        *_questions(said, asked, near, judge, rule, joined, reduced),
         *_own_parts(said, asked, judge, rule),
         *_answers(said, ideal, judge, rule),
-        *_exchanges(said, asked, ideal, (train, items, vectors([one.text for one in ideal], encode)), judge, rule),
+        *_exchanges(
+            said, asked, ideal, (train, items, vectors([one.text for one in ideal], encode)), judge, rule, reduced
+        ),
     ]
     worst: dict[int, str] = {}
     for (text_, _), name in found:
@@ -116,7 +129,9 @@ def recheck(
         overlapping={row: name for row, name in sorted(worst.items()) if name in rule.counted()},
         not_comparable=_not_comparable(rows, said, train),
         rows_by_class={name: counts[name] for name in SEVERITY},
-        nearest=_nearest(best, said, asked, judge),
+        nearest=_nearest(
+            best if reduced is None else _in_full(best, {*near, *joined}, said, asked, reduced), said, asked, judge
+        ),
         judge=judge,
     )
 
@@ -179,19 +194,39 @@ def _judged(places: Iterable[Place], left: Sequence[str], right: Sequence[str], 
 
 
 def _questions(
-    said: Sequence[Spoken], asked: Sequence[Asked], near: set[Place], judge: Judge, rule: Rule
+    said: Sequence[Spoken],
+    asked: Sequence[Asked],
+    near: set[Place],
+    judge: Judge,
+    rule: Rule,
+    joined: set[Place],
+    reduced: Reduced | None,
 ) -> list[tuple[Place, str]]:
+    """Texts of rows against questions; `near` and, of joined turns, `joined` are near by their vectors."""
     spoken, questions = [one.text for one in said], [one.text for one in asked]
     shares = contained(spoken, questions, size=rule.ngram, floor=rule.containment)
     short = near_short(spoken, questions)
-    verdicts = _judged({*near, *shares, *short}, spoken, questions, judge)
+    verdicts = _judged({*near, *joined, *shares, *short}, spoken, questions, judge)
     found = []
     for place, verdict in verdicts.items():
         # Vectors of reduced precision propose some pairs below the floor; joined turns have a mean for a vector.
-        reached = verdict.cosine >= rule.floor - TOLERANCE or said[place[0]].part == ALL_TURNS
-        if place in shares or place in short or reached:
-            found.append((place, _name(verdict, shares.get(place), said[place[0]], questions[place[1]], rule)))
-    return [(place, name) for place, name in found if name]
+        means = said[place[0]].part == ALL_TURNS
+        if place in shares or place in short or means or verdict.cosine >= rule.floor - TOLERANCE:
+            name = _name(verdict, shares.get(place), said[place[0]], questions[place[1]], rule)
+            by_words = place in shares or place in short
+            if name and (by_words or not means or reduced is None or _mean_reaches(said, asked, place, rule, reduced)):
+                found.append((place, name))
+    return found
+
+
+def _mean_reaches(said: Sequence[Spoken], asked: Sequence[Asked], place: Place, rule: Rule, reduced: Reduced) -> bool:
+    """Whether joined turns are near an item by the mean of their vectors in full precision."""
+    row = said[place[0]].row
+    own = [one for one in said if one.row == row]
+    mean = _training_vectors(own, reduced.exact)
+    at = next(number for number, one in enumerate(own) if one.part == ALL_TURNS)
+    item = vectors([asked[place[1]].text], reduced.exact)
+    return bool((mean.rows[mean.owner == at] @ item.rows.T).max() >= rule.floor - BAND)
 
 
 def _own_parts(said: Sequence[Spoken], asked: Sequence[Asked], judge: Judge, rule: Rule) -> list[tuple[Place, str]]:
@@ -255,6 +290,7 @@ def _exchanges(
     three: tuple[Vectors, Vectors, Vectors],
     judge: Judge,
     rule: Rule,
+    reduced: Reduced | None,
 ) -> list[tuple[Place, str]]:
     """First question and first answer of a row against a question and its answer: both must look the same."""
     of_said, of_asked, of_ideal = (each.of_text() for each in three)
@@ -273,7 +309,8 @@ def _exchanges(
         return []
     left = np.array([unit(of_said[q] + of_said[a], of_said[q] * 0) for q, a in rows])
     right = np.array([unit(of_asked[q] + of_ideal[a], of_asked[q] * 0) for q, a in cases])
-    near = [(rows[i], cases[j]) for i, j in np.argwhere(left @ right.T >= rule.floor - BAND).tolist()]
+    floor = rule.floor - BAND - (reduced.slack if reduced else 0.0)
+    near = [(rows[i], cases[j]) for i, j in np.argwhere(left @ right.T >= floor).tolist()]
     spoken, questions, answers = ([one.text for one in side] for side in (said, asked, ideal))
     verdicts = _judged([(row[0], case[0]) for row, case in near], spoken, questions, judge)
     likely = [
@@ -283,7 +320,18 @@ def _exchanges(
         and verdicts[row[0], case[0]].probability >= rule.probability / 2 - TOLERANCE
     ]
     replies = _judged([(row[1], case[1]) for row, case in likely], spoken, answers, judge)
-    return [((row[0], case[0]), "paraphrase") for row, case in likely if replies[row[1], case[1]].name in rule.classes]
+    same = [(row, case) for row, case in likely if replies[row[1], case[1]].name in rule.classes]
+    if reduced is not None:
+        four = [(spoken[r[0]], spoken[r[1]], questions[c[0]], answers[c[1]]) for r, c in same]
+        same = [pair for pair, texts in zip(same, four, strict=True) if _both_reach(texts, rule, reduced)]
+    return [((row[0], case[0]), "paraphrase") for row, case in same]
+
+
+def _both_reach(texts: Sequence[str], rule: Rule, reduced: Reduced) -> bool:
+    """Whether a question with its answer is near another question with its answer, in full precision."""
+    of = vectors(texts, reduced.exact).of_text()
+    one, other = (unit(of[q] + of[q + 1], of[q] * 0) for q in (0, 2))
+    return bool(one @ other >= rule.floor - BAND)
 
 
 # -- what comes of it -------------------------------------------------------------------------------------------------
@@ -295,6 +343,19 @@ def _not_comparable(rows: Sequence[Sequence[Spoken]], said: Sequence[Spoken], tr
     compared = {said[number].row for number in seen}
     unread = {one.row for number, one in enumerate(said) if number not in seen and LETTER.search(one.text)}
     return tuple(sorted((set(range(len(rows))) - compared) | unread))
+
+
+def _in_full(
+    best: dict[int, Place], near: set[Place], said: Sequence[Spoken], asked: Sequence[Asked], reduced: Reduced
+) -> dict[int, Place]:
+    """The nearest text of each item in full precision, among all texts that came near any item."""
+    some = {text_ for text_, _ in (*near, *best.values())}
+    rows = {said[number].row for number in some if said[number].part == ALL_TURNS}
+    some |= {number for number, one in enumerate(said) if one.row in rows and one.part == "user"}
+    numbers = sorted(some)
+    mine = _training_vectors([said[number] for number in numbers], reduced.exact)
+    mine = Vectors(mine.rows, np.array(numbers, np.int64)[mine.owner])
+    return all_pairs(mine, vectors([item.text for item in asked], reduced.exact), floor=2.0)[1]
 
 
 def _nearest(

@@ -38,6 +38,11 @@ class Vectors:
     rows: Wide
     owner: npt.NDArray[np.int64]
 
+    def only(self, windows: Sequence[int]) -> "Vectors":
+        """Some of the windows."""
+        some = np.array(windows, np.int64)
+        return Vectors(self.rows[some], self.owner[some])
+
     def of_text(self) -> dict[int, Wide]:
         """One unit vector a text: the mean of its windows, or the first where they cancel out."""
         windows: dict[int, list[Wide]] = defaultdict(list)

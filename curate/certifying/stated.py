@@ -75,9 +75,18 @@ def _first_difference(stated: Any, fresh: Any) -> str | None:
 
 
 def check_nearest(
-    statement: Statement, nearest: Sequence[Nearest], ids: Sequence[str], rows: Sequence[Sequence[Spoken]], judge: Judge
+    statement: Statement,
+    nearest: Sequence[Nearest],
+    ids: Sequence[str],
+    rows: Sequence[Sequence[Spoken]],
+    judge: Judge,
+    slack: float = 0.0,
 ) -> None:
-    """Every eval item once, with its scores. Of two texts that are equally near, either may be named."""
+    """Every eval item once, with its scores. Of two texts that are equally near, either may be named.
+
+    Below the rule's floor vectors of reduced precision tell the nearest only within twice their `slack`: there, what they
+    name must be so near, and its own scores must come out again in full precision.
+    """
     claim = statement["predicate"]["claims"]["no_semantic_overlap"]
     lines = _lines(statement)
     fresh = sorted(nearest, key=lambda near: (near.item.file, near.item.case, near.item.turn))
@@ -87,11 +96,14 @@ def check_nearest(
         if claim[f"highest_{score}"] != max((line[score] for line in lines), default=None):
             raise Refused(f"the highest {score} is not the highest of those that the certificate lists")
     number = {row_id: row for row, row_id in enumerate(ids)}
+    floor = claim["rule"]["floor"]
     for line, near in zip(lines, fresh, strict=True):
+        below = max(line["cosine"], near.cosine) < floor
+        leeway = 2 * (TOLERANCE + (slack if below else 0.0))
         near_enough = abs(line["cosine"] - near.cosine) <= 2 * TOLERANCE
         same = (line["row_id"], line["turn"]) == (ids[near.said.row], near.said.turn)
         agrees = near_enough and same and abs(line["probability"] - near.probability) <= UNSURE
-        if near_enough and not agrees:
+        if not agrees and abs(line["cosine"] - near.cosine) <= leeway:
             named = rows[number[line["row_id"]]] if line["row_id"] in number else []
             texts = [(said.text, near.item.text) for said in named if said.turn == line["turn"]]
             agrees = any(

@@ -56,15 +56,21 @@ class Together:
 
 
 def join(
-    chats: pl.DataFrame, encode: Encode, judge: Judge, rule: Rule, together: Together, progress: Progress = silent
+    chats: pl.DataFrame,
+    encode: Encode,
+    judge: Judge,
+    rule: Rule,
+    together: Together,
+    progress: Progress = silent,
+    slack: float = 0.0,
 ) -> None:
-    """Join the rows that say the same. A pair whose rows are connected already is not judged: it would change nothing."""
+    """Join the rows that say the same; cosines of `encode` may be off by `slack`. A pair whose rows are connected already is not judged: it would change nothing."""
     said = views.training(chats)
     rows = _Rows(chats, said)
     for a, b in _to_the_word(chats, rule):
         together.join(a, b)
     _join_by_words(rows, judge, rule, together, progress)
-    _join_by_meaning(rows, encode, judge, rule, together, progress)
+    _join_by_meaning(rows, encode, judge, rule, together, progress, max(BAND, slack))
 
 
 class _Rows:
@@ -123,12 +129,12 @@ def _join_by_words(rows: _Rows, judge: Judge, rule: Rule, together: Together, pr
 
 
 def _join_by_meaning(
-    rows: _Rows, encode: Encode, judge: Judge, rule: Rule, together: Together, progress: Progress
+    rows: _Rows, encode: Encode, judge: Judge, rule: Rule, together: Together, progress: Progress, band: float
 ) -> None:
     """Questions that mean the same; and where they only may, with answers that do."""
     numbers = [i for i, asks in enumerate(rows.asking) if asks]
     windows = views.with_joined(Said(rows.said.frame.filter(rows.asking), [rows.texts[i] for i in numbers]), encode)
-    near = neighbours.self_pairs_above(windows.vectors, rule.floor - BAND)
+    near = neighbours.self_pairs_above(windows.vectors, rule.floor - band)
     near = neighbours.unordered(neighbours.by_text(near, windows.text, windows.text))
     # The most alike first: what they join need not be judged again.
     order = (-near.score).argsort(kind="stable")

@@ -27,7 +27,7 @@ from curate.splitting import holdout, same
 from curate.splitting.effect import Effect
 from curate.splitting.same import Together
 from curate.splitting.split_report import IDS_SHOWN, Groups, Topic
-from curate.windows import Encode
+from curate.windows import Encode, Reduced
 
 __all__ = ["Parts", "Wish", "questions", "split"]
 
@@ -88,6 +88,7 @@ def split(
     wish: Wish,
     *,
     rule: Rule,
+    reduced: Reduced | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Parts:
@@ -102,12 +103,13 @@ def split(
     keys = [hashlib.sha256(f"{seed}:{chat.row_fingerprint(turns)}".encode()).hexdigest() for turns in chats["turns"]]
     labels = _topics(chats, free, keys, encode, seed)
     together, mended = Together(chats.height), 0
-    same.join(chats, encode, judge, rule, together, progress)
+    same.join(chats, encode, judge, rule, together, progress, reduced.slack if reduced else 0.0)
     for round_ in range(1, ROUNDS + 1):
         number = together.groups()
         held = pl.Series(_draw(number, labels, keys, free, wish, wanted))
         kept, cases = chats.filter(~held), chats.filter(held)
-        proof = overlap.check(kept, [EvalFile("eval.jsonl", "", cases)], encode, judge, rule=rule, progress=progress)
+        files = [EvalFile("eval.jsonl", "", cases)]
+        proof = overlap.check(kept, files, encode, judge, rule=rule, reduced=reduced, progress=progress)
         missed = _overlapping(chats, proof, rule)
         if not missed:
             table = _table(chats, labels, held.to_list())

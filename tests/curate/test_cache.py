@@ -285,6 +285,64 @@ def test_killed_at_twenty_random_moments_nothing_is_lost_or_wrong(
     assert capsys.readouterr().err == ""
 
 
+ENCODING = """
+import hashlib, os, sys, time
+from pathlib import Path
+import numpy as np
+from curate import cache, encoder
+from curate.windows import Piece
+
+class Net:
+    # A vector that only its text decides: what a network is to the cache, without torch.
+    def cut(self, texts, prompt=""):
+        return [Piece(i, 0, len(said), list(said.encode())) for i, said in enumerate(texts)]
+    def vectors(self, ids):
+        time.sleep(0.002)
+        return np.array([np.frombuffer(hashlib.sha256(bytes(one)).digest(), np.uint8) + 1.0 for one in ids], np.float32)
+
+encoder.TEXTS_PER_CHUNK = 8
+with cache.open(sys.argv[1]) as kept:
+    model = encoder.Encoder("stub", Path("stub"), "bf16", 32, 99, "f" * 64, cache=kept,
+                            progress=lambda step, done, total: os.write(1, f"{done}\\n".encode()))
+    model.__dict__["_network"] = Net()
+    found = model.encode([f"text number {n}" for n in range(int(sys.argv[2]))])
+print(hashlib.sha256(found.vectors.tobytes() + found.text.tobytes()).hexdigest(), flush=True)
+"""
+
+
+def _encoding(folder: Path, texts: int) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", ENCODING, str(folder), str(texts)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _vectors(folder: Path, texts: int) -> tuple[list[int], str]:
+    """How far a run was after each chunk, the first line being what it found in the cache; and the hash of its vectors."""
+    out, errors = _encoding(folder, texts).communicate(timeout=60)
+    assert errors == ""
+    *told, digest = out.splitlines()
+    return [int(done) for done in told], digest
+
+
+def test_an_encoding_run_killed_at_twenty_random_moments_goes_on_to_the_same_vectors(tmp_path: Path) -> None:
+    chance, texts = random.Random(1), 4000
+    _, undisturbed = _vectors(tmp_path / "calm", texts)
+    known = 0
+    for _ in range(20):
+        run = _encoding(tmp_path / "killed", texts)
+        assert run.stdout is not None
+        told = [int(run.stdout.readline()) for _ in range(chance.randrange(1, 10))]
+        time.sleep(chance.random() * 0.01)
+        os.kill(run.pid, signal.SIGKILL)
+        run.communicate()
+        assert told[0] >= known  # nothing that was said to be done is done again
+        known = told[-1]
+        assert _whole(tmp_path / "killed")
+    told, digest = _vectors(tmp_path / "killed", texts)
+    assert known <= told[0] < texts
+    assert digest == undisturbed
+    assert _vectors(tmp_path / "killed", texts) == ([texts], undisturbed)
+
+
 @pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.9, 0.999])
 def test_a_file_cut_short_gives_true_values_or_none(tmp_path: Path, share: float) -> None:
     items = {cache.text_key(str(n)): str(n).encode() * 200 for n in range(1000)}

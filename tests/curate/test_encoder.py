@@ -473,8 +473,8 @@ def test_bf16_that_does_not_agree_is_given_up_and_said(
     _lowered(monkeypatch, 0.99)
     assert load(str(tiny_encoder)).precision == "fp32"
     assert "0.9900" in capsys.readouterr().err
-    with pytest.raises(BadInput, match=r"0\.9900"):
-        load(str(tiny_encoder), precision="bf16")
+    assert load(str(tiny_encoder), precision="bf16").precision == "fp32"
+    assert "0.9900" in capsys.readouterr().err
 
 
 def test_without_bf16_nothing_is_measured(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
