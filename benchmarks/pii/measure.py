@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from curate import files, pii, placeholders
+from curate import files, pii, replacement
 from curate.pii import Finding, Findings
 from curate.stats import wilson
 
@@ -90,7 +90,7 @@ def print_kind(label: str, kind: str, rows: Sequence[dict], found: Sequence[Find
 def survivors(folder: Path, spans: Sequence[tuple[int, dict]]) -> None:
     """What is left of the planted values after replacement, in the whole row: turns, tool calls, other fields."""
     chats = files.read(folder / "support-raw.jsonl").chats
-    after = placeholders.replace(chats, pii.load()).kept
+    after = replacement.replace(chats, pii.load()).kept
     text = {
         int(row["source"].rsplit(":", 1)[1]): json.dumps(row, ensure_ascii=False) for row in after.iter_rows(named=True)
     }
