@@ -4,39 +4,29 @@
     score(["Have a lovely day", "You are a worthless idiot"])     # one probability per text, None where unscored
     outcome = drop(chats, score)                                  # removes rows with a toxic answer
 
-The scorer is small and ours: hashed word and letter n-grams under a logistic regression, 0.5 MB of weights, no
-torch, no download. It knows words and phrases, not meaning: hate without a telltale phrase passes (the card,
-`models/toxicity.md`, has the figures). A text that it cannot read (empty, no letters, mostly another script) is
-unscored, which is not the same as harmless. Any function from texts to probabilities can take the scorer's place.
+The scorer is small and ours, needs no download, and works in two stages: words, then meaning where words leave a doubt
+(`curate.toxicity_scorer`; its card is `models/toxicity.md`). Detoxify's models can be named instead. A text that a scorer cannot
+read (empty, no letters, another script or language) is unscored, which is not the same as harmless. Any function from texts to
+probabilities can take the scorer's place.
 """
 
-import hashlib
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from curate import chats as chat_frame
-from curate import outcome, shipped, text
-from curate.cache import Cache, remember
-from curate.errors import Surroundings
+from curate import outcome
 from curate.outcome import Outcome, Reason
 from curate.progress import Progress, silent
-from curate.toxicity_features import BUCKETS, RULE, length, pair_features, word_features, words
+from curate.scorer import Scorer
+from curate.toxicity_scorer import LIMITS, load, read_groups
+from curate.toxicity_windows import CHUNK, STRIDE, WINDOW, Score, WindowScore, score_windows, why_unscored, windows
 
-Score = Callable[[Sequence[str]], Sequence[float | None]]
-
-WEIGHTS_SHA256 = "943138aecacd4d0fca002a99fe304501ba3d72005d801ca09538992ef29035cd"
-GROUPS_SHA256 = "66ebd4f716a2ec94173a5fd37c7810c88be290dee67c09f7425ac05fdf443447"
-WINDOW, STRIDE = 40, 20  # words
-CHUNK = 4096  # windows scored at once, so that memory stays flat
-LIMITS = (
-    "English only. Knows words and phrases, not meaning: implicit hate, irony and quoted hate are judged poorly. "
-    "Learnt from tweets, posts and written examples; profanity counts as toxic, aimed at somebody or not."
-)
+__all__ = [
+    "CHUNK", "LIMITS", "STRIDE", "TURN_SCORES", "WINDOW", "Counts", "Score", "Scorer", "WindowScore", "count", "drop", "drop_scored",
+    "load", "read_groups", "score_windows", "turn_scores", "why_unscored", "windows",
+]  # fmt: skip
 
 TURN_SCORES = pl.Schema(
     {
@@ -49,61 +39,6 @@ TURN_SCORES = pl.Schema(
         "unscored": pl.String,  # why there is no score, or null
     }
 )
-
-_PIECE = re.compile(r"\S{1,100}")
-_LETTER = re.compile(r"[^\W\d_]")
-_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """Texts -> probabilities of being toxic, rounded to four decimals; None where `why_unscored` has a reason."""
-
-    name: str
-    fingerprint: str
-    threshold: float
-    limits: str
-    bias: float
-    step: float  # what one unit of an integer weight is worth
-    weights: np.ndarray[tuple[int], np.dtype[np.int16]] = field(repr=False)
-    groups: frozenset[str] = field(repr=False)
-    cache: Cache | None = field(default=None, repr=False, compare=False)
-
-    def __call__(self, texts: Sequence[str], progress: Progress = silent) -> list[float | None]:
-        return [found.score for found in score_windows(texts, self.score_short, progress)]
-
-    def score_short(self, texts: Sequence[str]) -> list[float | None]:
-        """Score each text as a whole, however long it is."""
-        weigh: dict[str, int] = {}
-        out: list[float | None] = []
-        for first in range(0, len(texts), CHUNK):
-            out += self._score_chunk(texts[first : first + CHUNK], weigh)
-        return out
-
-    def _score_chunk(self, texts: Sequence[str], weigh: dict[str, int]) -> list[float | None]:
-        read = [None if why_unscored(t) else words(t) for t in texts]
-        said = [w for w in read if w is not None]
-        for word in {word for w in said for word in w} - weigh.keys():
-            weigh[word] = int(self.weights[word_features(word, self.groups)].sum(dtype=np.int64))
-        # Sums of integers do not depend on their order, so every machine finds the same score.
-        totals = [sum(map(weigh.__getitem__, set(w))) for w in said]
-        pairs, owner = pair_features(said, self.groups)
-        more = np.bincount(owner, weights=self.weights[pairs].astype(np.float64), minlength=len(said))
-        found = iter(
-            round(_sigmoid(self.bias + self.step * (total + float(extra)) / length(w)), 4)
-            for total, extra, w in zip(totals, more, said, strict=True)
-        )
-        return [None if w is None else next(found) for w in read]
-
-
-@dataclass(frozen=True)
-class WindowScore:
-    """The worst window of a text, and where it is; score None with a reason where nothing could be scored."""
-
-    score: float | None
-    start: int
-    end: int
-    unscored: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,103 +60,8 @@ class Counts:
         )
 
 
-def load(*, cache: Cache | None = None) -> Scorer:
-    """The scorer that ships with Winnow. Its files are checked against the hashes written in this module."""
-    from safetensors.numpy import load as read
-
-    blob = _checked("toxicity.safetensors", WEIGHTS_SHA256)
-    listed = _checked("toxicity_groups.txt", GROUPS_SHA256)
-    tensors = read(blob)
-    threshold, bias, step = (float(v) for v in tensors["scalars"])
-    weights = np.zeros(BUCKETS, np.int16)
-    weights[tensors["buckets"]] = tensors["weights"]
-    fingerprint = hashlib.sha256(
-        "\n".join([RULE, f"{WINDOW} {STRIDE}", WEIGHTS_SHA256, GROUPS_SHA256]).encode()
-    ).hexdigest()
-    groups = read_groups(listed.decode())
-    return Scorer("winnow-toxicity-1", fingerprint, threshold, LIMITS, bias, step, weights, groups, cache)
-
-
-def _checked(name: str, expected: str) -> bytes:
-    path = shipped.model(name)
-    advice = "pip install --force-reinstall winnow-tune"
-    if not path.is_file():
-        raise Surroundings("this file of the toxicity scorer is missing", where=name, hint=advice)
-    blob = path.read_bytes()
-    if hashlib.sha256(blob).hexdigest() != expected:
-        raise Surroundings("this file of the toxicity scorer is not the one that was shipped", where=name, hint=advice)
-    return blob
-
-
-def read_groups(listed: str) -> frozenset[str]:
-    """The words that name groups, with their plurals."""
-    names = [line.strip() for line in listed.splitlines() if line.strip() and not line.startswith("#")]
-    return frozenset(names) | {name + "s" for name in names}
-
-
-def why_unscored(said: str) -> str | None:
-    """Why a text cannot be scored (empty, no letters, mostly non-Latin script), or None when it can."""
-    if not said.strip():
-        return "empty"
-    if said.isascii():
-        return None if re.search("[a-zA-Z]", said) else "no letters"
-    letters = len(_LETTER.findall(said))
-    if not letters:
-        return "no letters"
-    latin = len(_LATIN.findall(text.normalise(said)))
-    return "mostly non-Latin script" if 2 * latin < letters else None
-
-
-def _sigmoid(x: float) -> float:
-    return float(1 / (1 + np.exp(-x))) if x > -500 else 0.0
-
-
-def windows(said: str) -> Iterator[tuple[int, int]]:
-    """Overlapping windows of 40 words as character offsets; a text of up to 40 words is one window."""
-    if len(said) <= 100 and said.count(" ") < WINDOW:
-        yield 0, len(said)
-        return
-    pieces = [found.span() for found in _PIECE.finditer(said)]
-    if len(pieces) <= WINDOW:
-        yield 0, len(said)
-        return
-    for first in [*range(0, len(pieces) - WINDOW, STRIDE), len(pieces) - WINDOW]:
-        yield pieces[first][0], pieces[first + WINDOW - 1][1]
-
-
-def score_windows(texts: Sequence[str], score: Score, progress: Progress = silent) -> list[WindowScore]:
-    """The worst window of every text, under any scorer. The first of equals wins."""
-    out: list[WindowScore] = []
-    for first in range(0, len(texts), CHUNK):
-        block = texts[first : first + CHUNK]
-        spans = [(i, start, end) for i, said in enumerate(block) for start, end in windows(said)]
-        scores = score([block[i][start:end] for i, start, end in spans])
-        worst: dict[int, WindowScore] = {}
-        for (i, start, end), value in zip(spans, scores, strict=True):
-            known = worst.get(i)
-            if value is not None and (known is None or known.score is None or value > known.score):
-                worst[i] = WindowScore(value, start, end)
-        for i, said in enumerate(block):
-            reason = why_unscored(said) or "the scorer gave no score"
-            out.append(worst.get(i) or WindowScore(None, 0, len(said), reason))
-        progress("toxicity", len(out), len(texts))
-    return out
-
-
-def _known_or_scored(texts: Sequence[str], score: Score, progress: Progress) -> list[WindowScore]:
-    if not isinstance(score, Scorer):
-        return score_windows(texts, score, progress)
-    return remember(
-        score.cache,
-        f"toxicity/{score.fingerprint}",
-        texts,
-        lambda some: score_windows(some, score.score_short),
-        pack=lambda found: json.dumps([found.score, found.start, found.end, found.unscored]).encode(),
-        unpack=lambda packed: WindowScore(*json.loads(packed)),
-        progress=progress,
-        step="toxicity",
-        chunk=CHUNK,
-    )
+def _worst(texts: Sequence[str], score: Score, progress: Progress) -> list[WindowScore]:
+    return score.worst(texts, progress) if isinstance(score, Scorer) else score_windows(texts, score, progress)
 
 
 def turn_scores(
@@ -229,7 +69,7 @@ def turn_scores(
 ) -> pl.DataFrame:
     """Score each turn of these roles by itself; see TURN_SCORES for the columns."""
     turns = chat_frame.turn_frame(chats).filter(pl.col("role").is_in(list(roles)))
-    found = _known_or_scored(turns["text"].to_list(), score, progress)
+    found = _worst(turns["text"].to_list(), score, progress)
     columns = {name: [getattr(f, name) for f in found] for name in ("score", "start", "end", "unscored")}
     return turns.drop("text").hstack(pl.DataFrame(columns)).cast(TURN_SCORES)
 

@@ -30,13 +30,22 @@ _DISGUISED = re.compile(r"(?<=[a-z])[013457@$!]+(?=[a-z])")
 _PLAIN = str.maketrans("013457@$!", "oieastasi")
 
 
+def plain(said: str) -> str:
+    """The text as it is meant: lower case, links dropped, spaced and disguised letters restored, punctuation kept."""
+    meant = text.normalise(html.unescape(said) if "&" in said else said)
+    meant = _LONG_RUN.sub(r"\1\1", _LINK.sub(" ", meant))
+    meant = _SPACED.sub(lambda found: re.sub("[^a-z]", "", found[0]), meant)
+    return _DISGUISED.sub(lambda found: found[0].translate(_PLAIN), meant)
+
+
 def words(said: str) -> list[str]:
-    """The words as they are meant: lower case, links dropped, spaced and disguised letters restored."""
-    plain = text.normalise(html.unescape(said) if "&" in said else said)
-    plain = _LONG_RUN.sub(r"\1\1", _LINK.sub(" ", plain))
-    plain = _SPACED.sub(lambda found: re.sub("[^a-z]", "", found[0]), plain)
-    plain = _DISGUISED.sub(lambda found: found[0].translate(_PLAIN), plain)
-    return [word for word in _WORD.findall(plain) if not word.isdigit()]
+    """The words of the plain text."""
+    return words_of(plain(said))
+
+
+def words_of(meant: str) -> list[str]:
+    """The words of a text that is plain already; numbers are left out."""
+    return [word for word in _WORD.findall(meant) if not word.isdigit()]
 
 
 def length(said: list[str]) -> float:

@@ -3,17 +3,18 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import chats, toxicity
+from curate import cache, chats, encoder_files, toxicity, toxicity_scorer
 from curate import toxicity_features as features
-from curate.errors import Surroundings
+from curate.errors import BadInput, Surroundings
 
-SCORE = toxicity.load()
+SCORE, WORDS = toxicity.load(), toxicity.load("words")
 
 
 def row(name: str, query: str, answer: str) -> dict[str, object]:
@@ -95,6 +96,11 @@ def test_an_empty_frame_is_fine():
         ("שלום עולם, how", "mostly non-Latin script"),
         ("\x00\x07", "no letters"),
         ("hello", None),
+        ("Der Zug nach Leipzig ist heute nicht da und wird später kommen", "not English"),
+        ("¿Dónde está la biblioteca que abre por la tarde en el centro?", "not English"),
+        ("la la la la la la la", None),
+        ("def area(r):\n    return 3.14159 * r ** 2", None),
+        ("Say 'guten Tag' to the man with the hat and go on.", None),
     ],
 )
 def test_what_cannot_be_read_is_unscored(said: str, why: str | None):
@@ -128,13 +134,89 @@ def test_a_long_text_scores_as_its_worst_window_and_says_where():
 
 
 def test_the_fast_sum_equals_a_slow_one():
+    stages, _, _ = toxicity_scorer.embedded()
+    rule = stages.words
     said = "I hate women and you are a stupid fool, aren't you?"
     words = features.words(said)
-    total = sum(int(SCORE.weights[b]) for w in set(words) for b in features.word_features(w, SCORE.groups))
-    pairs, _ = features.pair_features([words], SCORE.groups)
-    total += sum(int(SCORE.weights[b]) for b in set(pairs.tolist()))
-    logit = SCORE.bias + SCORE.step * total / (len(words) + 2) ** 0.5
-    assert SCORE([said]) == [round(1 / (1 + 2.718281828459045**-logit), 4)]
+    total = sum(int(rule.weights[b]) for w in set(words) for b in features.word_features(w, rule.groups))
+    pairs, _ = features.pair_features([words], rule.groups)
+    total += sum(int(rule.weights[b]) for b in set(pairs.tolist()))
+    logit = rule.bias + rule.step * total / (len(words) + 2) ** 0.5
+    assert rule.logits([words], {})[0] == pytest.approx(logit)
+    slope, shift = stages.mixing["words"]
+    assert WORDS([said]) == [round(1 / (1 + 2.718281828459045 ** -(slope * logit + shift)), 4)]
+
+
+def test_what_words_leave_in_no_doubt_is_not_read_for_its_meaning():
+    """A text below the bar has the score that its words give it; one above it has the score of both stages."""
+    stages, _, _ = toxicity_scorer.embedded()
+    read: list[str] = []
+
+    class Watched:
+        def logits(self, texts):
+            read.extend(texts)
+            return stages.meaning.logits(texts)
+
+    watched = replace(stages, meaning=Watched())
+    calm, rude = "The invoice was sent on Monday.", "You are a worthless idiot."
+    assert watched.judge([calm, rude]) == SCORE.score_short([calm, rude])
+    assert read == [rude]
+    slope, shift = stages.mixing["unread"]
+    logit = slope * stages.words.logits([features.words(calm)], {})[0] + shift
+    assert SCORE([calm]) == [round(1 / (1 + 2.718281828459045**-logit), 4)]
+
+
+def test_meaning_sees_who_says_what():
+    """Written for this test: none of these sentences was trained on."""
+    pairs = [
+        (
+            "Those Norwegians poison our wells and should be hunted.",
+            "Those Norwegians dug our wells and should be thanked.",
+        ),
+        ("I am sure that left-handed women are vermin.", "It is cruel to call left-handed women vermin."),
+        ("Nobody wants Muslims here, they are filth.", "Nobody here thinks that Muslims are filth."),
+    ]
+    for hostile, harmless in pairs:
+        mean, kind = SCORE.attack([hostile, harmless])
+        assert mean > kind
+
+
+def test_an_insult_is_toxic_and_no_attack_on_a_group():
+    insult, attack = "You are a pathetic idiot, Kevin.", "Muslims are filthy animals."
+    assert min(SCORE([insult, attack])) > 0.5
+    of_insult, of_attack = SCORE.attack([insult, attack])
+    assert of_insult < 0.5 < of_attack
+    assert SCORE.attack([""]) == [None]
+    assert WORDS.attack is None
+
+
+def test_of_a_long_window_no_part_goes_unread():
+    stages, _, _ = toxicity_scorer.embedded()
+    ahead = "zq" * 600  # many tokens, one word
+    part, whole = stages.meaning.logits(["you are a worthless idiot", ahead + " you are a worthless idiot"])
+    assert whole[0] > 0
+    assert part[0] > 0
+
+
+def test_each_scorer_has_its_own_fingerprint(monkeypatch):
+    assert SCORE.fingerprint != WORDS.fingerprint
+    before = SCORE.fingerprint
+    monkeypatch.setattr(encoder_files, "DEFAULT_WEIGHTS", "0" * 64)
+    assert toxicity.load().fingerprint != before
+    assert toxicity.load("words").fingerprint == WORDS.fingerprint
+
+
+def test_a_known_text_comes_from_the_cache(tmp_path):
+    with cache.Cache(tmp_path) as kept:
+        score = toxicity.load(cache=kept)
+        first = score(["You are a worthless idiot."])
+        again = replace(score, judge=None)
+        assert again(["You are a worthless idiot."]) == first
+
+
+def test_a_scorer_that_nobody_knows_is_a_sentence():
+    with pytest.raises(BadInput, match="no toxicity scorer of this name"):
+        toxicity.load("perspective")
 
 
 def test_insults_and_threats_outscore_their_harmless_neighbours():
@@ -147,19 +229,28 @@ def test_insults_and_threats_outscore_their_harmless_neighbours():
     assert all(a > b for a, b in (SCORE([toxic, harmless]) for toxic, harmless in pairs))
 
 
-def test_all_groups_are_treated_alike():
-    scores = {
-        tuple(SCORE([f"My neighbour is {g}.", f"I despise {g} families."])) for g in ("gay", "jewish", "white", "deaf")
-    }
+GROUPS = ("gay", "Jewish", "white", "deaf", "Muslim", "Nigerian", "trans", "elderly")
+
+
+def test_words_treat_all_groups_alike():
+    scores = {tuple(WORDS([f"My neighbour is {g}.", f"I despise {g} families."])) for g in GROUPS}
     assert len(scores) == 1
 
 
-def test_disguises_are_seen_through():
-    plain = SCORE(["you are an idiot and a moron"])
-    assert SCORE(["you are an idi0t and a m0ron"]) == plain
-    assert SCORE(["you are an i d i o t and a moron"]) == plain
-    assert SCORE(["you are an i\u200bdiot and a mo\u200dron"]) == plain
-    assert SCORE(["you are an idi\u043et and a moron"]) == plain  # a Cyrillic letter
+def test_who_one_is_is_not_toxic_and_every_group_is_protected():
+    for g in GROUPS:
+        harmless = SCORE([f"I am {g}.", f"My wife is {g} and we moved here in May.", f"As a {g} man I enjoy opera."])
+        assert max(harmless) < SCORE.threshold, g
+        assert min(SCORE.attack([f"All {g} people are filthy parasites."])) > 0.5, g
+
+
+@pytest.mark.parametrize("score", [SCORE, WORDS], ids=["both", "words"])
+def test_disguises_are_seen_through(score: toxicity.Scorer):
+    plain = score(["you are an idiot and a moron"])
+    assert score(["you are an idi0t and a m0ron"]) == plain
+    assert score(["you are an i d i o t and a moron"]) == plain
+    assert score(["you are an i\u200bdiot and a mo\u200dron"]) == plain
+    assert score(["you are an idi\u043et and a moron"]) == plain  # a Cyrillic letter
 
 
 def test_a_megabyte_is_read_to_its_end():
@@ -170,13 +261,24 @@ def test_a_megabyte_is_read_to_its_end():
 
 def test_scores_are_pinned():
     """They change only with the weights, the features or `text.normalise`; whoever changes those measures again."""
-    assert SCORE(PINNED_TEXTS) == PINNED
+    assert SCORE(PINNED_TEXTS) == pytest.approx(PINNED, abs=2e-4)  # a processor's own last bit
 
 
 def test_damaged_weights_are_refused(monkeypatch):
-    monkeypatch.setattr(toxicity, "WEIGHTS_SHA256", "0" * 64)
+    monkeypatch.setattr(toxicity_scorer, "WEIGHTS_SHA256", "0" * 64)
     with pytest.raises(Surroundings, match="not the one that was shipped"):
         toxicity.load()
+
+
+def test_missing_weights_are_a_sentence():
+    with pytest.raises(Surroundings, match="missing"):
+        toxicity_scorer.checked("toxicity-of-another-age.safetensors", "0" * 64)
+
+
+def test_bias_of_other_weights_is_not_shown(monkeypatch):
+    assert "own bias" in str(SCORE.bias)
+    monkeypatch.setattr(toxicity_scorer, "WEIGHTS_SHA256", "0" * 64)
+    assert toxicity_scorer.bias("both") is None
 
 
 def test_another_scorer_can_take_the_place():
@@ -184,10 +286,13 @@ def test_another_scorer_can_take_the_place():
 
 
 def test_loading_needs_no_torch():
-    code = "import sys; from curate import toxicity; toxicity.load()(['hi']); print('torch' in sys.modules, 'sklearn' in sys.modules)"
+    code = (
+        "import sys; from curate import toxicity; toxicity.load(); toxicity.load('words')(['you idiot']); "
+        "print('torch' in sys.modules, 'sklearn' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
 
 
 PINNED_TEXTS = ["Have a lovely day", "You are a worthless idiot", "How do I kill a process?"]
-PINNED = [0.0039, 0.9989, 0.02]
+PINNED = [0.0129, 0.9962, 0.0121]
