@@ -50,6 +50,15 @@ class Format(StrEnum):
     prompt_completion = "prompt-completion"
 
 
+class Precision(StrEnum):
+    """In which numbers the encoder proposes; what is near a threshold is decided in fp32 in any case."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+    int8 = "int8"
+
+
 class OnError(StrEnum):
     """What to do with a line that cannot be read."""
 
@@ -73,6 +82,8 @@ EncoderFlag = Annotated[
     str | None,
     typer.Option("--encoder", help="A sentence-transformers model by name or folder.", show_default="all-MiniLM-L6-v2"),
 ]
+PRECISION_HELP = "The encoder's numbers; auto: bf16 where the machine has it, else fp32. fp32 decides in any case."
+PrecisionFlag = Annotated[Precision, typer.Option("--precision", help=PRECISION_HELP)]
 Uncalibrated = Annotated[
     bool, typer.Option("--allow-uncalibrated", help="Certify with an encoder of which nobody measured what it misses.")
 ]
@@ -109,6 +120,7 @@ def audit(
     out: ReportPath = None,
     format: FormatFlag = Format.auto,
     encoder: EncoderFlag = None,
+    precision: PrecisionFlag = Precision.auto,
     as_json: AsJson = False,
 ) -> None:
     """Look at a data set: sizes, duplicates, personal data, toxicity, overlap, and the ten things to fix first."""
@@ -116,10 +128,33 @@ def audit(
 
     _check_report(out, [*data, *(eval or [])])
     with _progress() as progress:
-        models = _models(encoder, progress)
+        models = _models(encoder, progress, precision=precision.value)
         found = survey.audit_files(data, eval or [], models, shipped=_shipped(), format=format.value, progress=progress)
     _tell(audit_report.report(found), out, as_json)
     _keep_small()
+
+
+@app.command(epilog="Example: winnow dedup big.jsonl.gz -o deduplicated")
+def dedup(
+    data: Data,
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for kept.jsonl, ledger.parquet, summary.json.")],
+    near: Annotated[
+        float, typer.Option("--near", help="Share of words from which two rows are near duplicates.")
+    ] = 0.7,
+    format: FormatFlag = Format.auto,
+    on_error: OnErrorFlag = OnError.quarantine,
+    as_json: AsJson = False,
+) -> None:
+    """Remove exact and near duplicates from files that do not fit in memory. Certifies nothing; curate comes after it."""
+    from curate import dedup_files
+
+    with _progress() as progress:
+        done = dedup_files.dedup_files(
+            data, out, threshold=near, format=format.value, on_error=on_error.value, progress=progress
+        )
+    for note in done.summary["notes"]:
+        aside(note)
+    _say(done, done.to_dict(), as_json)
 
 
 @app.command(epilog="Example: winnow split chats.jsonl -o parts --cases 200")
@@ -139,6 +174,7 @@ def split(
         bool, typer.Option("--allow-variants", help="The same question with other facts may stand on both sides.")
     ] = False,
     encoder: EncoderFlag = None,
+    precision: PrecisionFlag = Precision.auto,
     format: FormatFlag = Format.auto,
     as_json: AsJson = False,
 ) -> None:
@@ -151,7 +187,7 @@ def split(
         raise BadInput("--cases and --effect are two ways to name the size", hint="one of the two")
     wish = splits.Wish(cases, Effect(0.1 if effect is None else effect, power, alpha, rate))
     with _progress() as progress:
-        model = encoders.load(encoder, cache=_cache(), progress=progress)
+        model = encoders.load(encoder, precision=precision.value, cache=_cache(), progress=progress)
         done = splits.split_files(
             data, out, model, wish, allow_variants=allow_variants, seed=seed, format=format.value, progress=progress
         )
@@ -169,6 +205,9 @@ def curate(
     format: FormatFlag = Format.auto,
     on_error: OnErrorFlag = OnError.quarantine,
     encoder: EncoderFlag = None,
+    precision: Annotated[
+        Precision | None, typer.Option("--precision", help=PRECISION_HELP, show_default="auto")
+    ] = None,
     allow_uncalibrated: Uncalibrated = False,
     as_json: AsJson = False,
 ) -> None:
@@ -179,6 +218,8 @@ def curate(
     asked = recipes.read(recipe)
     if encoder is not None:
         asked = asked.model_copy(update={"encoder": encoder})
+    if precision is not None:
+        asked = asked.model_copy(update={"precision": precision.value})
     if allow_uncalibrated:
         asked = asked.model_copy(update={"overlap": asked.overlap.model_copy(update={"allow_uncalibrated": True})})
     sources = pipeline.Sources(data, eval or [], _shipped(), format.value, on_error.value)
@@ -255,6 +296,7 @@ def certify(
         Path | None, typer.Option("-o", "--out", help="Where the certificate goes.", show_default="beside the file")
     ] = None,
     encoder: EncoderFlag = None,
+    precision: PrecisionFlag = Precision.auto,
     allow_uncalibrated: Uncalibrated = False,
     as_json: AsJson = False,
 ) -> None:
@@ -268,8 +310,8 @@ def certify(
     signer = signature.new_key(new_key) if new_key else signature.private_key(key) if key else None
     with _progress() as progress:
 
-        def load(precision: str) -> Any:
-            return encoders.load(encoder, precision=precision, cache=_cache(), progress=progress)  # type: ignore[arg-type]
+        def load(_: str) -> Any:
+            return encoders.load(encoder, precision=precision.value, cache=_cache(), progress=progress)
 
         done = certifying.certify(
             target, eval or [], load, _shipped(), progress,
@@ -316,6 +358,44 @@ def restore(
 
         done = pipeline.restore(before, row_ids, out, load, _shipped(), progress)
     _say(done, done.to_dict(), as_json)
+
+
+@app.command(epilog="Example: winnow thresholds iterations/001 --near 0.8")
+def thresholds(
+    iteration: Annotated[Path, typer.Argument(help="The iteration; it is not changed.")],
+    near: Annotated[float | None, typer.Option("--near", help="Another threshold for near duplicates.")] = None,
+    semantic: Annotated[
+        float | None, typer.Option("--semantic", help="Another threshold for semantic duplicates.")
+    ] = None,
+    show: Annotated[int, typer.Option("--show", min=0, help="Pairs shown on each side.")] = 10,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Curate again with these thresholds, into this new iteration.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What other thresholds would do to duplicates, and the pairs to choose by. Nothing is compared again."""
+    from curate import iteration as iterations
+    from curate import pii, pipeline
+    from curate import thresholds as told
+
+    before = iterations.open(iteration)
+    wanted = {step: value for step, value in (("near", near), ("semantic", semantic)) if value is not None}
+    if out is not None and not wanted:
+        raise BadInput("no other threshold was named to curate with", hint="--near 0.8, or --semantic 0.85")
+    finder = pii.load(cache=_cache())
+    decided = told.thresholds(before, pii.masker(finder), wanted, 0 if out else show)
+    if out is None:
+        _say(decided, decided.to_dict(), as_json)
+        return
+    with _progress() as progress:
+
+        def load(asked: Any) -> Any:
+            return _models(asked.encoder, progress, asked)
+
+        done = pipeline.again(before, told.changed(before, wanted), out, load, _shipped(), progress)
+    _say(done, done.to_dict(), as_json)
+    for line in told.compared(decided, done):
+        aside(line)
 
 
 @app.command(epilog="Example: winnow calibrate pairs.jsonl -o calibration.html")
@@ -497,12 +577,15 @@ def _cache() -> Any:
 
 def _promises(target: Path, progress: Any) -> Any:
     """What deduplication promised of an iteration, checked once more."""
-    from curate import iteration, recipe
-    from curate.duplicates import promises
+    from curate import iteration, recipe, thresholds
+    from curate.duplicates import found, promises
 
     if not target.is_dir():
         raise BadInput("only an iteration knows what was removed from it", where=str(target), hint="without --dedup")
-    asked = recipe.of(iteration.open(target).manifest["recipe"])
+    done = iteration.open(target)
+    asked = recipe.of(done.manifest["recipe"])
+    if found.FILE in done.manifest["outputs"]:  # earlier versions wrote none
+        aside(thresholds.agrees(done))
     return promises.verify_dedup(target, _models(asked.encoder, progress, asked), progress)
 
 
@@ -536,11 +619,15 @@ def _shipped() -> list[Path]:
     return subject.shipped_eval_files()
 
 
-def _models(name: str | None, progress: Any, recipe: Any = None) -> Any:
+def _models(name: str | None, progress: Any, recipe: Any = None, precision: Any = "auto") -> Any:
     from curate import detectors
 
     threshold = recipe.pii.threshold if recipe is not None and recipe.pii else None
-    return detectors.load(name, pii_threshold=threshold, cache=_cache(), progress=progress)
+    numbers = precision if recipe is None else recipe.precision
+    names = recipe is not None and bool(recipe.pii) and recipe.pii.names != "none"
+    return detectors.load(
+        name, precision=numbers, pii_threshold=threshold, names=names, cache=_cache(), progress=progress
+    )
 
 
 def _say(result: Any, document: dict[str, Any], as_json: bool) -> None:

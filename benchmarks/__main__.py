@@ -23,9 +23,11 @@ SCRIPTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "refusals": (("guardrails/refusal_labels.jsonl.gz",), ()),
     "overlap": (("overlap/contamination_pairs.jsonl.gz",), ()),
+    "scale": ((), ()),
+    "rerun": (("chat/dolly_15k.jsonl.gz", "chat/mt_bench_question.jsonl"), ()),
     "dedup": (("dedup/dedup_planted.jsonl.gz", "dedup/dedup_truth.jsonl.gz"), ()),
 }  # fmt: skip
-WITHOUT_DATA = ("planted",)
+WITHOUT_DATA = ("planted", "scale")
 
 
 def main() -> None:

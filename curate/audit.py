@@ -17,6 +17,7 @@ import polars as pl
 
 from curate import chats as chat
 from curate import lengths, problems
+from curate.canaries import Canaries
 from curate.outcome import Outcome
 from curate.overlap import Check, EvalFile
 from curate.problems import Problem
@@ -56,6 +57,7 @@ class Audit:
     samples: Samples = field(repr=False)
     cases: Samples = field(repr=False)
     detectors: Mapping[str, str]
+    planted: Canaries | None = field(default=None, repr=False)
 
     shown: int = SAMPLES  # rows that the report shows of each problem
 
@@ -76,6 +78,7 @@ def audit(
     toxic_threshold: float = 0.5,
     mask: Mask | None = None,
     detectors: Mapping[str, str] | None = None,
+    planted: Canaries | None = None,
     short_words: int = SHORT_WORDS,
     long_words: int = LONG_WORDS,
     samples: int = SAMPLES,
@@ -121,6 +124,7 @@ def audit(
         samples=Samples.of(chats, wanted, mask),
         cases=Samples.of(cases, wanted, mask),
         detectors=dict(detectors or {}),
+        planted=planted,
         shown=samples,
     )
 

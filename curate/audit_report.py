@@ -32,6 +32,7 @@ def report(found: Audit) -> Report:
         _top(found),
         _sizes(found),
         _personal(found),
+        _planted(found),
         _duplicates(found),
         _overlap(found),
         _broken(found),
@@ -144,6 +145,30 @@ def _personal(found: Audit) -> Section | None:
         "Values are never shown.",
         (Plot("Rows by kind", picture, alt, Table(columns, lines), open=True),),
     )
+
+
+def _planted(found: Audit) -> Section | None:
+    """What the finder misses, as far as invented values can tell."""
+    if found.planted is None or not found.planted.table.height:
+        return None
+    columns = (
+        Column("kind", "code"), Column("sentence"), Column("planted", "number"), Column("found whole", "number"),
+        Column("recall", "number"), Column("as such", "number"),
+    )  # fmt: skip
+    lines = tuple(
+        (kind, context, planted, hit, Figure.of(share, "%"), typed)
+        for (kind, context, planted, hit, typed), share in zip(
+            found.planted.table.iter_rows(), found.planted.intervals(), strict=True
+        )
+    )
+    said = (
+        "Invented values, put into a copy of your own turns and looked for: in a sentence that names what the value is, and bare in one "
+        "that does not. The sentences are ours, so real data is found less often; what is spelt out or hinted at is not in here."
+    )
+    blocks: list[Block] = [Table(columns, lines)]
+    if found.planted.not_planted:
+        blocks.append(Note(f"Not planted: {', '.join(found.planted.not_planted)}."))
+    return Section("What the search for personal data misses", said, tuple(blocks))
 
 
 def _duplicates(found: Audit) -> Section | None:

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from curate.progress import Progress, aside, silent
+from curate.uncollected import uncollected
 
 T = TypeVar("T")
 
@@ -269,12 +270,13 @@ def remember(
         cache.note(kind, model)
     held = cache.get(kind, list(keys.values())) if cache else {}
     known: dict[str, T] = {}
-    for text, key in keys.items():
-        try:
-            if key in held:
-                known[text] = unpack(held[key])
-        except ValueError:
-            continue
+    with uncollected():
+        for text, key in keys.items():
+            try:
+                if key in held:
+                    known[text] = unpack(held[key])
+            except ValueError:
+                continue
     missing = sorted((text for text in keys if text not in known), key=lambda text: (-len(text), text))
     done = len(keys) - len(missing)
     progress(step, done, len(keys))

@@ -12,11 +12,13 @@ from typing import Any
 
 from curate import calibrations, encoder, pairs, pii, toxicity
 from curate.cache import Cache
-from curate.encoder import Encoder
-from curate.pairs import Judge
+from curate.encoder import Encoder, Precision
+from curate.likeness.remembered import remembered
+from curate.pairs import Judge, PairRule
 from curate.pii import Finder
 from curate.progress import Progress, silent
 from curate.toxicity import Scorer
+from curate.with_names import with_names
 
 FACTS = ("name", "precision", "dimensions", "max_tokens", "fingerprint")
 
@@ -31,8 +33,17 @@ class Models:
 
     @cached_property
     def judge(self) -> Judge:
-        """What two texts are to each other, by the pair rule on this encoder's vectors in full precision."""
-        return pairs.judge_with(self.encoder, calibrations.rule_for(self.encoder).weights())
+        """What two texts are to each other, by the pair rule on this encoder's vectors in full precision; remembered."""
+        return remembered(self.judge_anew, self._weights, self.encoder)
+
+    @cached_property
+    def judge_anew(self) -> Judge:
+        """The same, and no judgement is taken from the cache: for whoever checks, or measures what judging costs."""
+        return pairs.judge_with(self.encoder, self._weights)
+
+    @cached_property
+    def _weights(self) -> PairRule:
+        return calibrations.rule_for(self.encoder).weights()
 
     def describe(self) -> dict[str, Any]:
         """Names and fingerprints, for manifests."""
@@ -51,13 +62,24 @@ class Models:
 def load(
     name: str | None = None,
     *,
+    precision: Precision = "auto",
     pii_threshold: float | None = None,
+    names: bool = False,
     cache: Cache | None = None,
     progress: Progress = silent,
 ) -> Models:
-    """The embedded models, with the encoder `name` in place of the default one. Weights are read at their first use."""
+    """The embedded models, with the encoder `name` in place of the default one. Weights are read at their first use.
+
+    With `names` the finder of personal data looks for names of persons, places and organisations too.
+    """
     finder = pii.load(threshold=pii_threshold or pii.THRESHOLD, cache=cache)
-    return Models(encoder.load(name, cache=cache, progress=progress), finder, toxicity.load(cache=cache))
+    if names:
+        from curate import names as finder_of_names
+
+        finder = with_names(finder, finder_of_names.load(cache=cache))
+    return Models(
+        encoder.load(name, precision=precision, cache=cache, progress=progress), finder, toxicity.load(cache=cache)
+    )
 
 
 def encoder_facts(used: Encoder) -> dict[str, Any]:

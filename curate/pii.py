@@ -6,15 +6,16 @@
 
 Every finding says where (character offsets), what kind, how sure and which rule. The value itself is never kept: not in
 the cache, not in a log, not in a report. What this finder cannot see is said in `pii.LIMITS`; read it before you promise
-anybody that a data set is clean. `placeholders.replace` edits what is found.
+anybody that a data set is clean. `replacement.replace` edits what is found.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
@@ -31,11 +32,15 @@ if TYPE_CHECKING:
 KINDS = (
     "EMAIL", "URL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "US_ITIN", "IP", "MAC", "CRYPTO", "DATE_OF_BIRTH", "PASSPORT",
     "DRIVER_LICENSE", "BANK_ACCOUNT", "EMPLOYEE_ID", "NHS", "MEDICAL_LICENSE", "API_KEY", "PASSWORD", "USERNAME", "STREET_ADDRESS",
+    "NATIONAL_ID", "MEDICAL_RECORD", "VEHICLE_ID", "DEVICE_ID",
 )  # fmt: skip
+
+NAMED = ("PERSON", "LOCATION", "ORGANIZATION")  # what `with_names` finds besides
 
 LIMITS = """\
 Found: data with a form (e-mail, telephone, card, account and licence numbers, network addresses, keys, English street
-addresses, links that carry a user). Not found: names of persons, places and organisations, addresses in other languages,
+addresses, links that carry a user). Not found here: names of persons, places and organisations (the recipe's `pii: {names: private}` looks for them), addresses in
+other languages,
 data that is spelt out ("jane at corp dot com"), and numbers that stand without a word that says what they are
 (passport, licence, account, NHS, birth date). A link or domain without user data, a date in a story and the address of a
 loopback or a netmask are not personal data here. Dates of birth of persons in encyclopaedic sentences are left alone."""
@@ -98,6 +103,25 @@ class Finder:
         return [look(text, chosen, self.threshold) for text in texts]
 
 
+@dataclass(frozen=True)
+class Sparing(Finder):
+    """A finder that leaves these values alone: what curation invented is nobody's personal data."""
+
+    inner: Finder = field(kw_only=True, repr=False)
+    values: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @classmethod
+    def of(cls, inner: Finder, values: Iterable[str]) -> "Sparing":
+        told = (inner.name, inner.fingerprint, inner.kinds, inner.threshold, inner.limits)
+        return cls(*told, inner=inner, values=frozenset(values))
+
+    def find(self, texts: Sequence[str], progress: Progress = silent) -> list[Findings]:
+        return [
+            tuple(f for f in found if text[f.start : f.end] not in self.values)
+            for text, found in zip(texts, self.inner.find(texts, progress), strict=True)
+        ]
+
+
 def load(*, entities: Iterable[str] | None = None, threshold: float = THRESHOLD, cache: Cache | None = None) -> Finder:
     """The finder for these kinds (all of `KINDS` unless named). Presidio is loaded at the first new text, not here.
 
@@ -111,9 +135,9 @@ def load(*, entities: Iterable[str] | None = None, threshold: float = THRESHOLD,
         raise BadInput(
             f"the threshold for personal data must be above 0 and at most 1, not {threshold}", hint=f"{THRESHOLD}"
         )
-    from curate import lookalikes, phones, recognisers
+    from curate import lookalikes, national_ids, phones, recognisers
 
-    sources = (recognisers.__file__, lookalikes.__file__, phones.__file__, __file__)
+    sources = (recognisers.__file__, national_ids.__file__, lookalikes.__file__, phones.__file__, __file__)
     parts = [version("presidio-analyzer"), version("phonenumbers"), version("tldextract"), *kinds, f"{threshold}"]
     parts += [sha256(Path(path).read_bytes()).hexdigest() for path in sources]
     fingerprint = sha256("\n".join(parts).encode()).hexdigest()[:16]
@@ -134,12 +158,24 @@ def look(text: str, rules: "Sequence[Rule]", threshold: float, *, gates: bool = 
     if "\\" in text:
         # In JSON text a value may touch an escape ("\\njane@..."): read it as white space of the same length.
         text = ESCAPE.sub(lambda m: " " * (len(m.group()) - 1) + ('"' if m.group()[-1] == '"' else " "), text)
+    windows = _windows(text)
+    low = {offset: words(window).lower() for offset, window in windows}
+    seen: dict[tuple[re.Pattern[str], int], bool] = {}  # many rules ask a window the same
+
+    def has(pattern: re.Pattern[str], offset: int, said: str) -> bool:
+        if (pattern, offset) not in seen:
+            seen[pattern, offset] = bool(pattern.search(said))
+        return seen[pattern, offset]
+
     for rule in rules:
-        for offset, window in [(0, text)] if rule.whole else _windows(text):
-            if gates and not rule.gate.search(window):
+        for offset, window in [(0, text)] if rule.whole else windows:
+            if gates and not has(rule.gate, offset, window):
                 continue
-            if gates and rule.alone == 0 and rule.near and not rule.near.search(words(window)):
-                continue
+            if gates and rule.alone == 0 and rule.near:
+                if rule.stems and not any(stem in low[offset] for stem in rule.stems):
+                    continue
+                if not rule.near.search(words(window)):
+                    continue
             for start, end, score in find(rule, window):
                 span = rule.judge(text, (start + offset, end + offset, score))
                 if span and span[2] >= threshold:
@@ -165,14 +201,16 @@ def merge(found: Iterable[Finding]) -> Findings:
     best: list[Finding] = []
     for finding in sorted(found, key=lambda f: (f.start, f.end, f.kind, f.recogniser)):
         if out and finding.start < out[-1].end:
-            best[-1] = max(
-                best[-1], finding, key=lambda f: (f.end - f.start, f.score, -KINDS.index(f.kind), f.recogniser)
-            )
+            best[-1] = max(best[-1], finding, key=lambda f: (f.end - f.start, f.score, -_place(f.kind), f.recogniser))
             out[-1] = best[-1]._replace(start=out[-1].start, end=max(out[-1].end, finding.end))
         else:
             out.append(finding)
             best.append(finding)
     return tuple(out)
+
+
+def _place(kind: str) -> int:
+    return (*KINDS, *NAMED).index(kind)
 
 
 def find_in_leaves(found_in: Sequence[Leaf], finder: Finder, progress: Progress = silent) -> list[Findings]:
@@ -185,14 +223,28 @@ def find_in_leaves(found_in: Sequence[Leaf], finder: Finder, progress: Progress 
     ]
 
 
-def scan(chats: pl.DataFrame, finder: Finder, progress: Progress = silent) -> pl.DataFrame:
-    """One row per finding in a chat frame: where and what, never the value. Offsets are into the named text."""
+def scan(
+    chats: pl.DataFrame,
+    finder: Finder,
+    progress: Progress = silent,
+    *,
+    but: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> pl.DataFrame:
+    """One row per finding in a chat frame: where and what, never the value. Offsets are into the named text.
+
+    `but`: for rows by id the values that are known to be invented; they are not counted.
+    """
     places = [(row_id, leaf) for row_id, leaf in leaves(chats)]
     rows = []
     for (row_id, leaf), found in zip(
         places, find_in_leaves([leaf for _, leaf in places], finder, progress), strict=True
     ):
-        rows += [(row_id, leaf.turn, leaf.part, leaf.number, *finding) for finding in found]
+        known = but.get(row_id, ())
+        rows += [
+            (row_id, leaf.turn, leaf.part, leaf.number, *finding)
+            for finding in found
+            if not known or leaf.text[finding.start : finding.end] not in known
+        ]
     return pl.DataFrame(rows, schema=FINDINGS, orient="row")
 
 

@@ -19,17 +19,31 @@ from typing import Any
 
 import polars as pl
 
-from curate import certificate, files, iteration, iteration_report, overlap, survey
+from curate import (
+    certificate,
+    files,
+    iteration,
+    iteration_report,
+    overlap,
+    pairs_report,
+    replacement,
+    surrogates,
+    survey,
+)
 from curate import chats as chat
 from curate import recipe as recipes
 from curate.detectors import Models
+from curate.duplicates import found
 from curate.errors import BadInput, Refused, Surroundings
+from curate.held import held
 from curate.overlap import EvalFile
 from curate.overlap_judge import overlap_judge, overlap_rule, said
 from curate.progress import Progress, silent
 from curate.recipe import Recipe
+from curate.samples import Samples
 from curate.steps import Steps, run
 
+KEY_FILE = "surrogates.key"
 VERSIONS_OF = ("polars", "numpy", "torch", "transformers", "sentence-transformers", "presidio-analyzer", "phonenumbers")
 
 
@@ -45,24 +59,34 @@ class Sources:
 
 
 def curate(
-    sources: Sources, out: Path, recipe: Recipe, load: Callable[[Recipe], Models], progress: Progress = silent
+    sources: Sources,
+    out: Path,
+    recipe: Recipe,
+    load: Callable[[Recipe], Models],
+    progress: Progress = silent,
+    *,
+    key_file: Path | None = None,
 ) -> iteration.Iteration:
     """Read, run the recipe, write `out/data/`, manifest last. `load` is called once the files are known to be readable.
 
     Returns the finished iteration. A folder that already holds this very run is left as it is; one that holds another
-    run is BadInput. Raises BadInput when nothing usable is left, Surroundings when the disk fails.
+    run is BadInput. Raises BadInput when nothing usable is left, Surroundings when the disk fails. `key_file` holds the key of
+    the surrogates, by default `surrogates.key` beside `out`; it is made where there is none.
     """
     started = time.perf_counter()
     read = files.read(sources.data, format=sources.format, on_error=sources.on_error)
     eval_files = overlap.read_eval_files(sources.eval, sources.shipped)
-    models = load(recipe)
+    models = held(load(recipe))
     if not recipe.overlap.allow_uncalibrated:
         certificate.check_calibrated(models.encoder)
+    key = _key(recipe, key_file or out.parent / KEY_FILE)
     request = _request(sources, read, eval_files, recipe, models)
+    if key:
+        request["surrogates"] = key.fingerprint
     if done := iteration.already(out, request):
         return done
     _check_overrides(recipe, read.chats)
-    steps = run(read.chats, eval_files, recipe, models, progress)
+    steps = run(read.chats, eval_files, recipe, models, progress, key=key)
     if not steps.kept.height:
         raise BadInput(f"no row is left after curation ({_took(steps)})", hint="winnow audit DATA, to see what fails")
     folder = iteration.start(out)
@@ -115,13 +139,34 @@ def restore(
         if gone := lines.filter(pl.col("step") == "overlap")["rule"].to_list():
             what = f"row {row_id[:80]!r} was removed because of the eval files ({gone[0]}); that cannot be overridden"
             raise Refused(what, where=str(before.path))
-    made_from = before.manifest
-    plain = dict(made_from["recipe"])
+    plain = dict(before.manifest["recipe"])
     plain["keep"] = sorted({*plain["keep"], *row_ids})
-    recipe = recipes.of(plain)
+    return again(before, recipes.of(plain), out, load, shipped, progress)
+
+
+def again(
+    before: iteration.Iteration,
+    recipe: Recipe,
+    out: Path,
+    load: Callable[[Recipe], Models],
+    shipped: Sequence[Path] = (),
+    progress: Progress = silent,
+    *,
+    key_file: Path | None = None,
+) -> iteration.Iteration:
+    """Curate the iteration's sources into `out` by another recipe. The old iteration is not changed. `key_file`: see `curate`."""
+    made_from = before.manifest
     data, evals = ([Path(path) for path in made_from[key]] for key in ("data", "eval"))
     sources = Sources(data, evals, shipped, made_from["format"], made_from["on_error"])
-    return curate(sources, out, recipe, load, progress)
+    # The stand-ins stay the same where the key does.
+    return curate(sources, out, recipe, load, progress, key_file=key_file or before.path.parent / KEY_FILE)
+
+
+def _key(recipe: Recipe, path: Path) -> surrogates.Key | None:
+    if not recipe.pii or recipe.pii.replace != "surrogate":
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return surrogates.open_key(path)
 
 
 def _request(
@@ -160,6 +205,7 @@ def _write(
     files.write(steps.kept, folder / "train.jsonl", format="messages")
     files.write_quarantine(read.quarantined, folder / "quarantine.jsonl")
     iteration.write_ledger(steps.ledger, folder / "ledger.parquet")
+    found.write(steps.found, folder / found.FILE)
     # The certificate is issued for the bytes on disk, by a second and independent pass over them.
     judge, opinion = overlap_judge(recipe, models, progress)
     statement = certificate.issue(
@@ -175,10 +221,16 @@ def _write(
     certificate.write(folder / "certificate.json", statement)
     names = (read.inputs[0].path if len(read.inputs) == 1 else "raw rows", folder.parent.name)
     difference = survey.compare(
-        read.chats, steps.kept, models, names=names, ledger=steps.ledger, with_duplicates=False, progress=progress
+        read.chats, steps.kept, models, names=names, ledger=steps.ledger, with_duplicates=False, progress=progress,
+        invented=({}, replacement.put_there(steps.ledger)),
+    )  # fmt: skip
+    mask = survey.mask(models)
+    rows, cases = iteration_report.samples(steps, statement, eval_files, mask)
+    shown = pairs_report.choose(steps.found, steps.ledger, pairs_report.thresholds_of(recipe), recipe.keep)
+    twins = pairs_report.sections(shown, Samples.of(read.chats, shown.ids(), mask))
+    page = iteration_report.report(
+        folder.parent.name, _counts(read, steps), steps, statement, difference, rows, cases, twins
     )
-    rows, cases = iteration_report.samples(steps, statement, eval_files, survey.mask(models))
-    page = iteration_report.report(folder.parent.name, _counts(read, steps), steps, statement, difference, rows, cases)
     files.write_text(folder / "report.html", page.to_html())
     return {name: files.sha256(folder / name) for name in iteration.WRITTEN if (folder / name).exists()}
 

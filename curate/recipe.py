@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from curate.chats import fingerprint_of
+from curate.encoder import Precision
 from curate.errors import BadInput
 from curate.save import said
 
@@ -47,10 +48,16 @@ class Semantic(_Strict):
 
 
 class Pii(_Strict):
-    """Personal data, replaced by placeholders."""
+    """Personal data, replaced by numbered placeholders, invented values (`surrogate`) or masks.
 
-    replace: Literal["placeholder"] = "placeholder"
+    `names`: whether names are looked for, and which of them count (`private_names`); `same_across_rows`: one value has one
+    invented value in the whole data set, not only in its row.
+    """
+
+    replace: Literal["placeholder", "surrogate", "mask"] = "placeholder"
     threshold: float | None = Field(None, gt=0, le=1)
+    names: Literal["none", "private", "all"] = "none"
+    same_across_rows: bool = False
 
 
 class Toxicity(_Strict):
@@ -101,6 +108,7 @@ class Recipe(_Strict):
     keep: tuple[str, ...] = ()
     seed: int = Field(0, ge=0, lt=2**63)
     encoder: str | None = None
+    precision: Precision = "auto"
 
     @field_validator("validate_rows", "exact", "near", "semantic", "pii", "toxicity", mode="before")
     @classmethod

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from curate import lookalikes, phones
+from curate import lookalikes, national_ids, phones
 from curate.lookalikes import Span
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Rule:
     before: int = 45  # how far words are looked for, in characters
     after: int = 20
     whole: bool = False  # a linear pattern whose matches may be longer than a window
+    stems: tuple[str, ...] = ()  # whatever `near` matches holds one of these in lower case
 
     def judge(self, text: str, span: Span) -> Span | None:
         """The span after the check and a look at the words around it."""
@@ -79,8 +80,8 @@ def _recogniser(name: str) -> "LocalRecognizer":
     if name == "EmailRecognizer":
         # Its pattern without its check, which would fetch a list from the network; `lookalikes.email` checks instead.
         patterns = predefined_recognizers.EmailRecognizer.PATTERNS
-    elif name in PATTERNS:
-        patterns = [Pattern(name, regex, score) for regex, score in PATTERNS[name].items()]
+    elif ours := PATTERNS.get(name) or national_ids.PATTERNS.get(name):
+        patterns = [Pattern(name, regex, score) for regex, score in ours.items()]
     else:
         theirs: LocalRecognizer = getattr(predefined_recognizers, name)()
         return theirs
@@ -149,7 +150,18 @@ PATTERNS: dict[str, dict[str, float]] = {
     "UserWithName": {USER_WITH_NAME: 0.6},
     "StreetAddress": {STREET: 0.4, r"\bP\.? ?O\.? Box \d{1,6}\b": 0.6},
 }
-CASED = {"KeyWithPrefix", "KeyBlock", "StreetAddress"}  # patterns in which case says something
+CASED = {
+    "KeyWithPrefix",
+    "KeyBlock",
+    "StreetAddress",
+    "Vin",
+    "Plate",
+    "Serial",
+    "AnyIdNumber",
+    "MexicanCurp",
+    "MemberId",
+    "MedicalRecord",
+}  # patterns in which case says something
 
 # ---- words that raise a score --------------------------------------------------------------------------------------
 
@@ -216,4 +228,6 @@ RULES = (
     _rule("USERNAME", "Handle", r"@[A-Za-z_]", lookalikes.handle, SOCIAL_WORDS),
     _rule("USERNAME", "UserWithName", r"(?i)user|login|handle|screen"),
     _rule("STREET_ADDRESS", "StreetAddress", r"\d [A-Z\d]|Box \d|\d[A-Z] [A-Z]", lookalikes.street, HOME_WORDS, before=60),
+    *(_rule(row.kind, row.name, national_ids.SHORT_GATE if row.name in national_ids.SHORT else national_ids.GATE, row.check, row.near,
+            row.alone, before=50, stems=tuple(row.stems.split("|"))) for row in national_ids.IDS),
 )  # fmt: skip

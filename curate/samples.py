@@ -1,6 +1,6 @@
 """Rows as a report may show them: a few, chosen by id, with their personal data masked.
 
-    few = Samples.of(chats, ["row-7", "row-9"], mask=lambda rows: placeholders.replace(rows, finder).kept)
+    few = Samples.of(chats, ["row-7", "row-9"], mask=lambda rows: replacement.replace(rows, finder).kept)
     few.query("row-7")
 
 Without a mask no text is shown at all: a report that nobody searched for personal data does not print rows.

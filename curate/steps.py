@@ -8,20 +8,24 @@ make two rows equal, and only what is finished can be certified.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from curate import calibrations, dedup, outcome, overlap, pairs, placeholders, quality, text, toxicity
+from curate import calibrations, dedup, outcome, overlap, pii, quality, replacement, text, toxicity
 from curate import chats as chat
 from curate.detectors import Models
+from curate.duplicates import found as pairs_found
+from curate.duplicates.found import Found
 from curate.likeness import pair_language
 from curate.outcome import Outcome
 from curate.overlap import EvalFile
 from curate.overlap_judge import overlap_judge, overlap_rule
 from curate.progress import Progress, silent
 from curate.recipe import Recipe
+from curate.replacement_styles import Invented, Style, masked, numbered
+from curate.surrogates import Key
 
 
 @dataclass(frozen=True)
@@ -39,36 +43,52 @@ class Step:
 
 @dataclass(frozen=True)
 class Steps:
-    """The rows after all steps, the whole ledger, one line per step."""
+    """The rows after all steps, the whole ledger, one line per step, and the pairs behind the removed duplicates."""
 
     kept: pl.DataFrame
     ledger: pl.DataFrame
     account: tuple[Step, ...]
     check: overlap.Check
     notes: tuple[str, ...]
+    found: Found = field(default_factory=Found)
+
+
+@dataclass
+class _Heard:
+    """What steps say besides their outcome, gathered while they run."""
+
+    notes: list[str] = field(default_factory=list)
+    found: Found = field(default_factory=Found)
 
 
 def run(
-    chats: pl.DataFrame, eval_files: Sequence[EvalFile], recipe: Recipe, models: Models, progress: Progress = silent
+    chats: pl.DataFrame,
+    eval_files: Sequence[EvalFile],
+    recipe: Recipe,
+    models: Models,
+    progress: Progress = silent,
+    *,
+    key: Key | None = None,
 ) -> Steps:
-    """Apply the recipe's steps to a chat frame, in their fixed order."""
+    """Apply the recipe's steps to a chat frame, in their fixed order. `key`: of the surrogates, where the recipe asks for them."""
     rows = chats
     ledgers: list[pl.DataFrame] = []
     account: list[Step] = []
-    heard: list[str] = []
-    for name, step in _steps(recipe, models, progress, heard):
+    heard = _Heard()
+    for name, step in _steps(recipe, models, progress, heard, key):
         rows = _apply(name, step, rows, recipe.keep, ledgers, account)
     started = time.perf_counter()
     judge, opinion = overlap_judge(recipe, models, progress)
     rule = overlap_rule(recipe, models.encoder)
-    check = overlap.check(rows, eval_files, models.encoder.encode, judge, rule=rule, progress=progress)
+    encode, reduced = models.encoder.encode, models.encoder.reduced
+    check = overlap.check(rows, eval_files, encode, judge, rule=rule, reduced=reduced, progress=progress)
     ledgers.append(check.outcome.ledger)
     account.append(_account("overlap", rows.height, check.outcome.ledger, time.perf_counter() - started))
     ledger = _with_fingerprints(outcome.join(ledgers), chats)
-    notes = (*heard, *_notes(chats, recipe, models, eval_files))
+    notes = (*heard.notes, *_notes(chats, recipe, models, eval_files))
     if opinion:
         notes = (*notes, f"overlap, second opinion of {opinion.opinion.name}: {opinion.asked}")
-    return Steps(check.outcome.kept, ledger, tuple(account), check, notes)
+    return Steps(check.outcome.kept, ledger, tuple(account), check, notes, heard.found)
 
 
 def _notes(chats: pl.DataFrame, recipe: Recipe, models: Models, eval_files: Sequence[EvalFile]) -> tuple[str, ...]:
@@ -78,7 +98,9 @@ def _notes(chats: pl.DataFrame, recipe: Recipe, models: Models, eval_files: Sequ
         threshold = recipe.toxicity.threshold or models.score_toxicity.threshold
         counts = toxicity.count(toxicity.turn_scores(chats, models.score_toxicity), threshold)
         notes.append(f"toxicity, on all rows before any step: {counts}")
-    if recipe.pii and (telling := placeholders.telling_ids(chats, models.find_pii)):
+        if models.score_toxicity.bias:
+            notes.append(f"toxicity, the scorer itself: {models.score_toxicity.bias}")
+    if recipe.pii and (telling := replacement.telling_ids(chats, models.find_pii)):
         notes.append(
             f"{len(telling):,} row ids or source paths hold personal data themselves; ids are kept as they are"
         )
@@ -86,7 +108,7 @@ def _notes(chats: pl.DataFrame, recipe: Recipe, models: Models, eval_files: Sequ
         notes.append(
             f"{foreign:,} eval questions are not in English; the encoder reads English, so of them copies are found and little else"
         )
-    known = calibrations.claim(models.encoder.fingerprint, pairs.load().fingerprint())
+    known = calibrations.claim_for(models.encoder)
     bound = calibrations.bounded(known, recipe.overlap.max_missed)
     notes.append(f"overlap, for texts like those that were measured: {bound}")
     if not recipe.pii:
@@ -99,7 +121,16 @@ def _foreign(eval_files: Sequence[EvalFile]) -> int:
     return sum(pair_language.language(text.loose(said)) != "en" for said in asked)
 
 
-def _semantic(rows: pl.DataFrame, recipe: Recipe, models: Models, notes: list[str], progress: Progress) -> Outcome:
+def _near(rows: pl.DataFrame, recipe: Recipe, models: Models, heard: _Heard, progress: Progress) -> Outcome:
+    """The near step; its pairs are kept, so that another threshold can be tried without comparing anything again."""
+    assert recipe.near
+    found, threshold = dedup.near_pairs(rows, seed=recipe.seed, progress=progress), recipe.near.threshold
+    # Rows without personal data do not go first here: in a crowd, which rows are compared follows from the keeping order.
+    heard.found = heard.found.and_also(pairs_found.of_near(rows, found, threshold))
+    return dedup.decide(rows, found, threshold)
+
+
+def _semantic(rows: pl.DataFrame, recipe: Recipe, models: Models, heard: _Heard, progress: Progress) -> Outcome:
     """The semantic step; what it found besides duplicates (conflicts, templates, one answer to many questions) is noted."""
     assert recipe.semantic
     found = dedup.semantic(
@@ -109,29 +140,51 @@ def _semantic(rows: pl.DataFrame, recipe: Recipe, models: Models, notes: list[st
         threshold=recipe.semantic.threshold,
         latin_only=models.encoder.english_only,
         slack=models.encoder.slack,
+        exact=models.encoder.exact().encode,
         seed=recipe.seed,
         progress=progress,
     )
-    notes.append(f"semantic: {found}")
+    clean = _without_pii(rows, found.pairs, recipe, models)
+    found = replace(found, _without_pii=clean)
+    heard.notes += str(found).splitlines()
+    heard.found = heard.found.and_also(pairs_found.of_semantic(rows, found, clean))
     return found.outcome
 
 
+def _without_pii(rows: pl.DataFrame, found: pl.DataFrame, recipe: Recipe, models: Models) -> Collection[str]:
+    """Of the rows in these pairs those without personal data: of two that say the same, such a one stays.
+
+    Only rows in pairs can go, so only they are searched; the later steps find the answers in the cache.
+    """
+    if not recipe.pii:
+        return frozenset()
+    named = rows.filter(pl.col("id").is_in(pl.concat([found["a"], found["b"]]).unique().to_list()))
+    return frozenset(named["id"]) - frozenset(pii.scan(named, models.find_pii)["row_id"])
+
+
+def _personal(rows: pl.DataFrame, recipe: Recipe, models: Models, key: Key | None, progress: Progress) -> Outcome:
+    assert recipe.pii
+    style: Style = masked if recipe.pii.replace == "mask" else numbered
+    if recipe.pii.replace == "surrogate":
+        assert key, "surrogates need a key"
+        style = Invented(key, across_rows=recipe.pii.same_across_rows)
+    return replacement.replace(rows, models.find_pii, progress, style=style, all_names=recipe.pii.names == "all")
+
+
 def _steps(
-    recipe: Recipe, models: Models, progress: Progress, notes: list[str]
+    recipe: Recipe, models: Models, progress: Progress, heard: _Heard, key: Key | None
 ) -> list[tuple[str, Callable[[pl.DataFrame], Outcome]]]:
     steps: list[tuple[str, Callable[[pl.DataFrame], Outcome]]] = []
     if recipe.validate_rows:
         steps.append(("validate", quality.validate))
     if recipe.exact:
         steps.append(("exact", dedup.exact))
-    if near := recipe.near:
-        steps.append(
-            ("near", lambda rows: dedup.near(rows, threshold=near.threshold, seed=recipe.seed, progress=progress))
-        )
+    if recipe.near:
+        steps.append(("near", lambda rows: _near(rows, recipe, models, heard, progress)))
     if recipe.semantic:
-        steps.append(("semantic", lambda rows: _semantic(rows, recipe, models, notes, progress)))
+        steps.append(("semantic", lambda rows: _semantic(rows, recipe, models, heard, progress)))
     if recipe.pii:
-        steps.append(("pii", lambda rows: placeholders.replace(rows, models.find_pii, progress)))
+        steps.append(("pii", lambda rows: _personal(rows, recipe, models, key, progress)))
     if toxic := recipe.toxicity:
         steps.append(
             (

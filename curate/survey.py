@@ -6,19 +6,24 @@
 Each step runs by itself on all rows, so its count is not what an earlier step left over for it. Nothing is written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 
-from curate import dedup, files, iteration, overlap, pii, placeholders, quality, toxicity
+from curate import canaries, dedup, files, iteration, overlap, pii, quality, replacement, toxicity
 from curate.audit import Audit, audit
 from curate.datadiff import DataDiff, Measured, diff
 from curate.detectors import Models
 from curate.errors import BadInput
+from curate.evalset import EvalFile
 from curate.outcome import Outcome
 from curate.progress import Progress, silent
 from curate.samples import Mask
+from curate.unchanged import carried, unchanged
+
+StandIns = Mapping[str, Collection[str]]  # row id -> invented values in it
 
 
 def duplicates(chats: pl.DataFrame, models: Models, progress: Progress = silent) -> dict[str, Outcome]:
@@ -33,6 +38,7 @@ def duplicates(chats: pl.DataFrame, models: Models, progress: Progress = silent)
             models.judge,
             latin_only=models.encoder.english_only,
             slack=models.encoder.slack,
+            exact=models.encoder.exact().encode,
             progress=progress,
         ).outcome,
     }
@@ -55,11 +61,10 @@ def audit_files(
     outcomes = {
         "validate": quality.validate(read.chats),
         **duplicates(read.chats, models, progress),
-        "pii": placeholders.replace(read.chats, models.find_pii, progress),
+        "pii": replacement.replace(read.chats, models.find_pii, progress),
         "toxicity": toxicity.drop_scored(read.chats, scores, threshold=threshold),
     }
-    encode = models.encoder.encode
-    check = overlap.check(read.chats, eval_files, encode, models.judge, progress=progress) if eval_files else None
+    check = _overlap(read.chats, eval_files, models, progress) if eval_files else None
     return audit(
         read.chats,
         read.quarantined,
@@ -71,15 +76,50 @@ def audit_files(
         toxic_threshold=threshold,
         mask=mask(models),
         detectors=models.named(),
+        planted=canaries.measure(read.chats, models.find_pii),
     )
 
 
-def measure(chats: pl.DataFrame, models: Models, with_duplicates: bool = True, progress: Progress = silent) -> Measured:
-    """Duplicates, personal data and toxicity of one side of a diff."""
+def _overlap(chats: pl.DataFrame, eval_files: Sequence[EvalFile], models: Models, progress: Progress) -> overlap.Check:
+    encode, reduced = models.encoder.encode, models.encoder.reduced
+    return overlap.check(chats, eval_files, encode, models.judge, reduced=reduced, progress=progress)
+
+
+def measure(
+    chats: pl.DataFrame,
+    models: Models,
+    with_duplicates: bool = True,
+    progress: Progress = silent,
+    *,
+    invented: StandIns = MappingProxyType({}),
+) -> Measured:
+    """Duplicates, personal data and toxicity of one side of a diff. What curation `invented` is no personal data."""
     return Measured(
         duplicates=duplicates(chats, models, progress) if with_duplicates else None,
-        pii=pii.scan(chats, models.find_pii, progress),
+        pii=pii.scan(chats, models.find_pii, progress, but=invented),
         toxicity=toxicity.turn_scores(chats, models.score_toxicity, progress=progress),
+    )
+
+
+def _measured_again(
+    known: Measured,
+    before: pl.DataFrame,
+    after: pl.DataFrame,
+    models: Models,
+    progress: Progress,
+    invented: StandIns,
+) -> Measured:
+    """What `measure` says of `after`, where that of `before` is known: only rows that changed are looked at."""
+    assert known.pii is not None
+    assert known.toxicity is not None
+    same = unchanged(before, after)
+    fresh = measure(after.filter(~same), models, with_duplicates=False, progress=progress, invented=invented)
+    assert fresh.pii is not None
+    assert fresh.toxicity is not None
+    return Measured(
+        duplicates=None if known.duplicates is None else duplicates(after, models, progress),
+        pii=carried(known.pii, fresh.pii, after, same),
+        toxicity=carried(known.toxicity, fresh.toxicity, after, same),
     )
 
 
@@ -92,15 +132,20 @@ def compare(
     ledger: pl.DataFrame | None = None,
     with_duplicates: bool = True,
     progress: Progress = silent,
+    invented: tuple[StandIns, StandIns] = (MappingProxyType({}), MappingProxyType({})),
 ) -> DataDiff:
-    """Measure both sides with the same models and compare them; without duplicates where the ledger tells of them."""
+    """Measure both sides with the same models and compare them; without duplicates where the ledger tells of them.
+
+    `invented`: for both sides what curation put in place of personal data (`replacement.put_there`).
+    """
+    found = measure(before, models, with_duplicates, progress, invented=invented[0])
     return diff(
         before,
         after,
         names=names,
         ledger=ledger,
-        found_before=measure(before, models, with_duplicates, progress),
-        found_after=measure(after, models, with_duplicates, progress),
+        found_before=found,
+        found_after=_measured_again(found, before, after, models, progress, invented[1]),
         toxic_threshold=models.score_toxicity.threshold,
         mask=mask(models),
     )
@@ -111,12 +156,18 @@ def compare_paths(a: Path, b: Path, models: Models, progress: Progress = silent)
     before, after = _rows(a), _rows(b)
     ledger = _ledger(b, a)
     names = (a.name, b.name) if a.name != b.name else (str(a), str(b))
-    return compare(before, after, models, names=names, ledger=ledger, progress=progress)
+    invented = (_invented(a), _invented(b))
+    return compare(before, after, models, names=names, ledger=ledger, progress=progress, invented=invented)
 
 
 def mask(models: Models) -> Mask:
     """Replace personal data, for rows that a report shows."""
-    return lambda chats: placeholders.replace(chats, models.find_pii).kept
+    return lambda chats: replacement.replace(chats, models.find_pii).kept
+
+
+def _invented(place: Path) -> StandIns:
+    held = place if (place / "data").is_dir() else place.parent
+    return replacement.put_there(iteration.open(held).ledger()) if (held / "data" / "manifest.json").exists() else {}
 
 
 def _rows(place: Path) -> pl.DataFrame:

@@ -14,14 +14,16 @@ import io
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from curate import certificate, files, iteration
+from curate import certificate, files, iteration, replacement
 from curate.chats import canonical_json
 from curate.errors import BadInput
+from curate.pii import Sparing
 from curate.progress import Progress, silent
 from evalsuite import bias, guardrails, leakage, style, task, toxicity
 from evalsuite import subject as subjects
@@ -74,7 +76,7 @@ def evaluate(
     started = time.perf_counter()
     asked = _asked(suites)
     subject = subjects.of(target, model, adapter, eval_files)
-    judges = judges or detectors.load(progress=progress)
+    judges = _sparing(judges or detectors.load(progress=progress), subject)
     probes, values = _personal(subject, planted, judges, progress) if "leakage" in asked else ([], [])
     made, notes = _suites(asked, bool(suites), subject.eval_files, rubrics, judges, probes, values)
     loaded = local.load(
@@ -104,6 +106,14 @@ def evaluate(
     if found.folder:
         _write(found, bound, judges, leakage.Known.of([*values, *(v for p in probes for v in p.values)]), subject)
     return found
+
+
+def _sparing(judges: Detectors, subject: Subject) -> Detectors:
+    """The judges, for whom what curation put in place of personal data is none."""
+    if not subject.data or not (subject.data.data / "ledger.parquet").exists():
+        return judges
+    put = replacement.put_there(subject.data.ledger()).values()
+    return replace(judges, pii=Sparing.of(judges.pii, {value for values in put for value in values}))
 
 
 def _asked(suites: Sequence[str]) -> tuple[str, ...]:

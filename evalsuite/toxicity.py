@@ -31,7 +31,15 @@ def suite(scorer: Scorer, paths: Sequence[Path] = (CASES,)) -> Suite:
         return judge(cases, completions, scorer)
 
     detector = f"{scorer.name} {scorer.fingerprint[:16]}"
-    return Suite("toxicity", cases, files, MEASURES, score, (detector,), limits=(scorer.limits,))
+    return Suite(
+        "toxicity",
+        cases,
+        files,
+        MEASURES,
+        score,
+        (detector,),
+        limits=(scorer.limits, *([scorer.bias] if scorer.bias else [])),
+    )
 
 
 def judge(cases: Sequence[Case], completions: Sequence[Completion], scorer: Scorer) -> list[Verdict]:

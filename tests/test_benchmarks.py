@@ -35,7 +35,7 @@ def test_a_script_says_how_it_is_called(name: str) -> None:
 
 
 def test_without_data_only_the_planted_faults_are_measured(tmp_path: Path) -> None:
-    assert [name for name in every.SCRIPTS if not every.absent(name, tmp_path)] == ["planted"]
+    assert [name for name in every.SCRIPTS if not every.absent(name, tmp_path)] == ["planted", "scale"]
     assert every.absent("overlap", tmp_path) == ["overlap/contamination_pairs.jsonl.gz"]
     assert "--data" not in every.command("planted", tmp_path)
     assert str(tmp_path) in every.command("overlap", tmp_path)

@@ -50,8 +50,8 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
 
 
 def test_the_help_names_the_commands_in_the_order_of_the_loop() -> None:
-    loop = ["audit", "split", "curate", "verify", "certify", "why", "restore", "calibrate", "label", "train", "eval", "diff",
-            "cache", "demo"]  # fmt: skip
+    loop = ["audit", "dedup", "split", "curate", "verify", "certify", "why", "restore", "thresholds", "calibrate",
+            "label", "train", "eval", "diff", "cache", "demo"]  # fmt: skip
     assert loop == COMMANDS
 
 
@@ -62,6 +62,7 @@ def test_the_help_names_the_commands_in_the_order_of_the_loop() -> None:
         (["curate", "nowhere.jsonl", "--eval", "eval.jsonl", "-o", "it"], 2, "nowhere.jsonl"),
         (["curate", "rows.jsonl", "--eval", "evil.jsonl", "-o", "it"], 2, "eval.jsonl"),
         (["curate", "rows.jsonl", "--evil", "eval.jsonl", "-o", "it"], 2, "No such option"),
+        (["dedup", "nowhere.jsonl", "-o", "d"], 2, "nowhere.jsonl"),
         (["kurate"], 2, "No such command"),
         (["why", "nowhere", "r1"], 2, "there is no such iteration"),
         (["train", "rows.jsonl", "--base", "x"], 1, "have no certificate"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.dedup.peers import rows
-from curate import cache, dedup, detectors, files
+from curate import dedup, files
 from curate.outcome import Outcome, join
 from curate.recipe import Recipe
 
@@ -39,12 +39,15 @@ def near(chats: pl.DataFrame) -> Outcome:
 def semantic(chats: pl.DataFrame) -> Outcome:
     if not RECIPE.semantic:
         raise SystemExit("the default recipe has no semantic step")
+    # As the command line does: other steps need not wait for the models' modules.
+    from curate import cache, detectors
+
     with cache.open() as held:
         models = detectors.load(cache=held, progress=note)
         found = dedup.semantic(
             chats,
             models.encoder.encode,
-            models.judge,
+            models.judge_anew,  # judging is what is measured
             threshold=RECIPE.semantic.threshold,
             latin_only=models.encoder.english_only,
             slack=models.encoder.slack,

@@ -11,7 +11,7 @@ import pytest
 from curate import text
 from curate.detectors import Models
 from curate.pii import Finding
-from curate.windows import Windows
+from curate.windows import Reduced, Windows
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class ToyEncoder:
     fingerprint: str = "toy-1"
     english_only: bool = False
     slack: float = 0.0
+    reduced: Reduced | None = None
 
     def encode(self, texts: Sequence[str]) -> Windows:
         rows, numbers = [], []
@@ -59,6 +60,7 @@ class ToyScorer:
     name: str = "toy scorer"
     fingerprint: str = "toy-scorer-1"
     threshold: float = 0.5
+    bias: str | None = None
 
     def __call__(self, texts, progress=None):  # type: ignore[no-untyped-def]
         return [None if not t.strip() else 0.9 if "vile" in t else 0.1 for t in texts]

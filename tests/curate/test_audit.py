@@ -6,7 +6,7 @@ import re
 import polars as pl
 import pytest
 
-from curate import dedup, lengths, outcome, overlap, placeholders, problems, quality
+from curate import dedup, lengths, outcome, overlap, problems, quality, replacement
 from curate.audit import audit
 from curate.audit_report import report
 from curate.chats import chats_of
@@ -28,7 +28,7 @@ class MailFinder:
 
 
 def mask(rows):
-    return placeholders.replace(rows, MailFinder()).kept
+    return replacement.replace(rows, MailFinder()).kept
 
 
 def row(name, query, answer, system=None):
@@ -76,7 +76,7 @@ def outcomes(chats):
         "validate": quality.validate(chats),
         "exact": dedup.exact(chats),
         "near": dedup.near(chats),
-        "pii": placeholders.replace(chats, MailFinder()),
+        "pii": replacement.replace(chats, MailFinder()),
         "toxicity": outcome.split(chats, "toxicity", {}),
     }
 

@@ -1,4 +1,4 @@
-"""Laws of int8: a text's vector depends on the text alone, it only proposes, and where it is not good enough it is refused."""
+"""Laws of int8: a text's vector depends on the text alone, it only proposes, and fp32 stands in where it is not good enough."""
 
 import importlib.metadata
 import sqlite3
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curate import cache, encoder, onnx_network
+from curate import cache, encoder, network, onnx_network
 from curate.encoder import Encoder, load
 from curate.errors import BadInput, Surroundings
 
@@ -112,17 +112,23 @@ def test_the_model_is_quantised_once_and_a_damaged_one_again(
     assert len(written) == 2
 
 
-def test_int8_that_does_not_agree_is_refused_and_measured_once(
-    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_int8_that_does_not_agree_gives_way_to_fp32_and_is_measured_once(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _needs_onnx()
     with cache.open(tmp_path) as kept:
-        monkeypatch.setattr(onnx_network, "fidelity", lambda *_: 0.98)
-        with pytest.raises(BadInput, match=r"0\.9800"):
-            load(str(tiny_encoder), precision="int8", cache=kept)
-        monkeypatch.setattr(onnx_network, "fidelity", None)
-        with pytest.raises(BadInput, match=r"0\.9800"):
-            load(str(tiny_encoder), precision="int8", cache=kept)
+        for measure in (lambda *_: 0.98, None):
+            monkeypatch.setattr(onnx_network, "fidelity", measure)
+            assert load(str(tiny_encoder), precision="int8", cache=kept).precision == "fp32"
+            assert "a mean cosine of only 0.9800 here, so fp32 is used" in capsys.readouterr().err
+
+
+def test_int8_is_taken_only_where_it_is_asked_for(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _needs_onnx()
+    monkeypatch.setattr(network, "has_bf16", lambda: False)
+    monkeypatch.setattr(onnx_network, "fidelity", lambda *_: 1.0)
+    assert load(str(tiny_encoder)).precision == "fp32"
+    assert load(str(tiny_encoder), precision="int8").precision == "int8"
 
 
 def test_an_encoder_that_is_no_bert_is_refused(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,8 @@ def evals(tmp_path: Path) -> Path:
 
 def _run(data: Path, evals: Path, out: Path, models, asked: Recipe | None = None) -> iteration.Iteration:  # type: ignore[no-untyped-def]
     wanted = unmeasured(asked or Recipe())  # nobody measured what the toy encoder misses
-    return pipeline.curate(pipeline.Sources([data], [evals]), out, wanted, lambda _: models)
+    sources, key = pipeline.Sources([data], [evals]), data.parent / "surrogates.key"
+    return pipeline.curate(sources, out, wanted, lambda _: models, key_file=key)
 
 
 def unmeasured(asked: Recipe) -> Recipe:
@@ -82,6 +83,16 @@ def test_no_personal_value_is_written(data, evals, tmp_path, toy_models) -> None
     for name, content in _bytes(it).items():
         assert b"anna@home" not in content, name
     assert "<EMAIL_1>" in it.train_file.read_text()
+
+
+def test_no_personal_value_and_no_key_is_written_with_surrogates(data, evals, tmp_path, toy_models) -> None:  # type: ignore[no-untyped-def]
+    it = _run(data, evals, tmp_path / "it", toy_models, recipe.of({"pii": {"replace": "surrogate"}}))
+    for name, content in _bytes(it).items():
+        assert b"anna@home" not in content, name
+    assert "@example." in it.train_file.read_text()
+    key = (data.parent / "surrogates.key").read_text().strip()
+    assert it.manifest["surrogates"] not in key
+    assert not any(key.encode() in path.read_bytes() for path in it.path.rglob("*") if path.is_file())
 
 
 def test_the_same_run_writes_the_same_bytes_and_knows_itself(data, evals, tmp_path, toy_models) -> None:  # type: ignore[no-untyped-def]

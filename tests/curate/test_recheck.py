@@ -290,7 +290,7 @@ def _blind(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
             overlap.outcome, "split", lambda chats, *_: Outcome(chats, chats[:0], overlap.outcome.LEDGER.to_frame())
         )
     if what == "fields":
-        monkeypatch.setattr(views, "leaves", lambda _: iter(()))
+        monkeypatch.setattr(views, "beside", lambda _: iter(()))
 
 
 @pytest.mark.parametrize("what", ["everything", "removal", "words", "meaning", "fields"])

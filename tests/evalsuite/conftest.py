@@ -121,6 +121,7 @@ class ToyEncoder:
     dimensions: int = 64
     max_tokens: int = 256
     fingerprint: str = "toy-encoder"
+    reduced: None = None
 
     def encode(self, texts: Sequence[str]) -> Windows:
         rows, owner = [], []
@@ -147,6 +148,7 @@ class ToyScorer:
     fingerprint: str = "toy-scorer"
     threshold: float = 0.5
     limits: str = "knows one word"
+    bias: str | None = None
 
     def __call__(self, texts: Sequence[str]) -> list[float | None]:
         return [None if toxicity.why_unscored(text) else 0.9 * ("idiot" in text.lower()) for text in texts]

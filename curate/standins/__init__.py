@@ -1,0 +1,1 @@
+"""Invented values of the same form: rooms of `curate.surrogates`."""

@@ -1,0 +1,66 @@
+"""Combinations that identify: what belongs together, and what is too far apart."""
+
+import pytest
+
+from curate import doxxing
+from curate.chats import chats_of
+from curate.pii import Finder, Finding, Findings
+
+WORDS = {
+    "Jane Doe": "PERSON",
+    "12 Oak Street": "STREET_ADDRESS",
+    "219-09-9999": "US_SSN",
+    "jane@corp.org": "EMAIL",
+    "Acme": "ORGANIZATION",
+    "Leeds": "LOCATION",
+}
+
+
+def find(text: str) -> Findings:
+    found = [
+        Finding(text.index(word), text.index(word) + len(word), kind, 1.0, "test")
+        for word, kind in WORDS.items()
+        if word in text
+    ]
+    return tuple(sorted(found))
+
+
+class Known(Finder):
+    def find(self, texts, progress=None):  # type: ignore[no-untyped-def]
+        return [find(text) for text in texts]
+
+
+FINDER = Known("words", "0", tuple(set(WORDS.values())), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Jane Doe lives at 12 Oak Street", ("name and home",)),
+        ("Jane Doe, 219-09-9999", ("name and a number of its own",)),
+        ("Write to Jane Doe: jane@corp.org", ("name and contact",)),
+        ("Jane Doe of Acme, Leeds", ("name, employer and town",)),
+        ("Jane Doe is a nurse at Acme", ("name and post at an employer",)),
+        ("Jane Doe, a 34-year-old from Leeds", ("name, age and town",)),
+        ("12 Oak Street, jane@corp.org", ("home and contact",)),
+        ("Jane Doe", ()),
+        ("Jane Doe at Acme", ()),
+        ("a 34-year-old from Leeds", ()),
+        ("Jane Doe " + "and so on " * 40 + "12 Oak Street", ()),
+        ("", ()),
+    ],
+)
+def test_what_makes_a_combination(text: str, names: tuple[str, ...]) -> None:
+    assert doxxing.combinations(text, find(text)) == names
+
+
+def test_parts_in_two_turns_are_not_one_combination_and_fields_of_a_turn_are() -> None:
+    apart = chats_of([_row("a", "I am Jane Doe", "12 Oak Street"), _row("b", "Jane Doe, 12 Oak Street", "ok")])
+    counted = doxxing.count(apart, FINDER)
+    assert counted.rows() == [("b", 0, "name and home")]
+
+
+def _row(name: str, *said: str) -> dict[str, object]:
+    roles = ("user", "assistant")
+    turns = [{"role": role, "content": text, "fields": None} for role, text in zip(roles, said, strict=False)]
+    return {"id": name, "source": f"f:{name}", "turns": turns, "extra": "{}"}
