@@ -12,16 +12,28 @@ numbers, names or negations contradict each other are variants of one template; 
 """
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from curate.duplicates import said, stars
 from curate.duplicates.near import NearPairs, decide, near, near_pairs
-from curate.duplicates.semantic import Semantic, semantic
 from curate.duplicates.stars import Pair
 from curate.outcome import Outcome
 
+if TYPE_CHECKING:
+    from curate.duplicates.semantic import Semantic, semantic
+
 __all__ = ["NearPairs", "Pair", "Semantic", "decide", "exact", "near", "near_pairs", "semantic"]
+
+
+def __getattr__(name: str) -> Any:
+    """The semantic step is loaded when it is asked for: with it come the encoder's modules, which words do not need."""
+    if name not in ("Semantic", "semantic"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from curate.duplicates import semantic as room
+
+    return getattr(room, name)
 
 
 def exact(chats: pl.DataFrame, *, step: str = "exact", without_pii: Collection[str] = frozenset()) -> Outcome:

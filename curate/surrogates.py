@@ -100,6 +100,8 @@ class Surrogates:
                 return self._names.place(value)
             case "ORGANIZATION":
                 return self._names.organisation(value)
+        if kind == "STREET_ADDRESS" and value.endswith("."):  # the sentence's full stop, or that of "St."
+            return f"{self.of(kind, value[:-1], hint)}."
         bare = phones.same_number(value) if kind == "PHONE" else _bare(value)
         if (kind, bare) not in self._known:
             self._known[kind, bare] = self._fresh(kind, value, bare)

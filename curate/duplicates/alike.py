@@ -21,13 +21,14 @@ from curate import text
 from curate.duplicates import fingerprints
 from curate.duplicates.bags import words_of
 from curate.likeness import pair_facts
+from curate.likeness.written_numbers import numbers
 
 Numbers = npt.NDArray[np.int64]
 
 LETTERS_PER_TYPO = 3
 PLAIN_TYPO = 7  # two edits in a word of so many letters, that begins alike, are a plain typo
 STRAY, STRAY_PER_WORD = 4.0, 1.5  # letters that may be left over where words are misspelt
-_SEVEN = pair_facts.facts_of("7").numbers
+_SEVEN = numbers("7")
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def typo(a: str, b: str) -> int | None:
 @lru_cache(maxsize=65_536)
 def counts(word: str) -> bool:
     """Whether a word is a number, a part of one, or a unit."""
-    return any(c.isdigit() for c in word) or pair_facts.facts_of(f"7 {word}", code=True).numbers != _SEVEN
+    return any(c.isdigit() for c in word) or numbers(f"7 {word}") != _SEVEN
 
 
 @lru_cache(maxsize=65_536)

@@ -188,7 +188,8 @@ class Names:
             if re.fullmatch(r"(?i)\d{1,3}(?:st|nd|rd|th)", word):
                 return f"{20 + 10 * draw.below(8)}th"
             if word[0].isdigit():
-                return draw.like(word) + next(longer, "")
+                # By itself at first, so that two ways to write one address keep their number.
+                return (draw if more else self._draw(word, "street")).like(word) + next(longer, "")
             if fold(word).rstrip(".") in _STREET_TYPES or word.islower() or (word.isupper() and len(word) <= 3):
                 return word
             ending = STREET_ENDING.search(word)
