@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.duplicates.alike import alike, moved, typo
+from curate.duplicates.alike import _edits, alike, moved, typo
 
 TEXTS = st.lists(
     st.sampled_from(["the", "lamp", "lmap", "is", "its", "not", "red", "rde", "3", "5", "of", "fo"]), max_size=8
@@ -50,3 +50,17 @@ def test_shared_words_over_all_words_by_hand() -> None:
 def test_moved_words() -> None:
     assert moved(["ann", "is", "taller", "than", "ben"], ["ben", "is", "taller", "than", "ann"]) == 2
     assert moved(["ann", "likes", "red", "lamps"], ["ann", "likes", "big", "red", "lamps"]) == 0
+
+
+@given(st.text("abc", max_size=9), st.text("abc", max_size=9), st.integers(1, 3))
+@settings(max_examples=200, deadline=None)
+def test_edits_are_those_of_the_whole_table(a: str, b: str, most: int) -> None:
+    table = {(i, j): max(i, j) for i in range(len(a) + 1) for j in range(len(b) + 1) if not i or not j}
+    for i in range(1, len(a) + 1):
+        for j in range(1, len(b) + 1):
+            ways = [table[i - 1, j] + 1, table[i, j - 1] + 1, table[i - 1, j - 1] + (a[i - 1] != b[j - 1])]
+            if i > 1 and j > 1 and a[i - 2 : i] == b[j - 1] + b[j - 2]:
+                ways.append(table[i - 2, j - 2] + 1)
+            table[i, j] = min(ways)
+    true = table[len(a), len(b)]
+    assert _edits(a, b, most) == (true if true <= most else None)

@@ -1,12 +1,15 @@
 """Fingerprints propose what is nearly the same; they may propose more, and nothing depends on order or batches."""
 
+import math
 import random
+from collections import Counter
+from itertools import combinations
 
 import numpy as np
+import pytest
 
 from curate.duplicates import fingerprints
 from curate.duplicates.alike import compare
-from curate.duplicates.bags import Bags
 
 
 def _sentences(n: int, seed: int) -> list[str]:
@@ -63,19 +66,81 @@ def test_the_sample_of_a_text_depends_on_that_text_alone() -> None:
     assert set(whole.values[whole.owners == 7].tolist()) == set(alone.values.tolist())
 
 
+def _slowly(said: str, seed: int) -> set[int]:
+    """The fingerprints of a text, one letter after the other."""
+    whole = (1 << 64) - 1
+
+    def mixed(value: int) -> int:
+        for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+            value = (value ^ value >> 33) * factor & whole
+        return value ^ value >> 33
+
+    letters = [byte for byte in said.lower().encode() if chr(byte).isalnum()] or [b for b in said.encode() if b > 32]
+    found: set[int] = set()
+    for size in (8, 4) if len(letters) <= fingerprints.SHORT else (8,):
+        rolled = []
+        for at in range(len(letters) - size + 1):
+            value = 0
+            for letter in letters[at : at + size]:
+                value = (value * 0x9E3779B97F4A7C15 + letter + 1 + seed) & whole
+            rolled.append(mixed(value ^ size << 56))
+        if letters and not rolled:
+            rolled = [mixed(int.from_bytes(bytes(letters), "little") + seed)]
+        level = max(0, math.ceil(math.log2(max(len(rolled) / fingerprints.SAMPLE, 1))))
+        found |= {value for value in rolled if value < 1 << 64 - level} or set(sorted(rolled)[:1])
+    return found
+
+
+@pytest.mark.parametrize("at_a_time", [80_000, 100])
+def test_fingerprints_are_those_of_a_slow_reference(at_a_time: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprints, "LETTERS_AT_A_TIME", at_a_time)
+    texts = [*_sentences(20, 7), *(" ".join(_sentences(n, 8)) for n in (3, 10)), "la " * 400]
+    texts += ["", " ", "?!", "Hi", "a-b_c", "Abcdefg", "Abcdefgh", "x" * 64, "x" * 65, "$ 5", "\x00\x1f"]
+    for seed in (0, 5):
+        found = fingerprints.fingerprints(texts, seed=seed)
+        for row, said in enumerate(texts):
+            assert set(found.values[found.owners == row].tolist()) == _slowly(said, seed), said
+
+
+def test_texts_beyond_ascii_are_one_in_all_their_encodings() -> None:
+    one = [
+        set(fingerprints.fingerprints([said]).values.tolist()) for said in ("CAFÉ — ﬁn", "cafe\u0301: fin", "café fin")
+    ]
+    assert one[0] == one[1] == one[2]
+    signs = [set(fingerprints.fingerprints([said]).values.tolist()) for said in ("👍!", "👍", "…", "...", "—$", "$")]
+    assert signs[0] == signs[1]
+    assert signs[2] == signs[3]
+    assert signs[4] == signs[5]
+    assert all(signs)
+
+
+@pytest.mark.parametrize("at_a_time", [200_000, 3])
+def test_proposed_pairs_are_those_of_a_slow_reference(at_a_time: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprints, "PAIRS_AT_A_TIME", at_a_time)
+    rng = random.Random(3)
+    held = [{rng.randrange(60) << 40 for _ in range(rng.choice([1, 4, 9]))} for _ in range(50)]
+    among = np.array([rng.random() < 0.9 for _ in held])
+    lines = [(value, row) for row, some in enumerate(held) for value in some for _ in range(rng.choice([1, 2]))]
+    rng.shuffle(lines)  # and some of them stand there twice
+    found = fingerprints.Fingerprints(np.array([v for v, _ in lines], np.uint64), np.array([row for _, row in lines]))
+    rows = Counter(value for row, some in enumerate(held) if among[row] for value in some)
+    rare = [{value for value in some if rows[value] <= fingerprints.CROWD} for some in held]
+    enough = [
+        (i, j)
+        for i, j in combinations(np.flatnonzero(among).tolist(), 2)
+        if (shared := len(rare[i] & rare[j])) and shared >= fingerprints.SHARE * min(len(rare[i]), len(rare[j]))
+    ]
+    pairs, crowded = fingerprints.propose(found, among)
+    assert [(i, j) for i, j in pairs.tolist()] == enough
+    assert enough
+    assert crowded.tolist() == [
+        bool(among[row]) and len(some) - len(rare[row]) >= max(1, len(rare[row])) for row, some in enumerate(held)
+    ]
+
+
 def test_a_longer_text_samples_no_more() -> None:
     some = fingerprints.fingerprints([" ".join(_sentences(n, 5)) for n in (5, 50, 500)])
     assert np.bincount(some.owners).max() <= 2 * fingerprints.SAMPLE
-
-
-def test_bags_count_like_a_slow_reference() -> None:
-    texts = [*_sentences(40, 6), "", "a a b", "a b b", "!!!", "👍"]
-    bags = Bags.of(texts)
-    left, right = np.triu_indices(len(texts), 1)
-    fast = bags.shared(left, right)
-    for i, j, shared in zip(left.tolist(), right.tolist(), fast.tolist(), strict=True):
-        a, b = bags.tokens(i), bags.tokens(j)
-        assert shared == sum(min(a.count(word), b.count(word)) for word in set(a))
 
 
 def test_letters_are_counted() -> None:
