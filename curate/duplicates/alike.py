@@ -173,6 +173,8 @@ def _edits(a: str, b: str, most: int) -> int | None:
     while begin < end and a[-1] == b[-1]:
         a, b, end = a[:-1], b[:-1], end - 1
     a, b = a[begin:], b[begin:]
+    if len(a) <= 1 and len(b) <= 1:
+        return 1 if a or b else 0
     before, last = [0] * (len(b) + 1), list(range(len(b) + 1))
     for i, x in enumerate(a, start=1):
         row = [i]

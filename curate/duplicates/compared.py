@@ -42,16 +42,19 @@ class Compared:
         """The highest score that each of these pairs may have, as far as that decides whether it reaches one of the `bars`;
         and whether one text has all words of the other but one."""
         rows, left, right = self._among(pairs)
-        self._bags = bags = Bags.of([self.texts[row] for row in rows.tolist()])
+        texts = [self.texts[row] for row in rows.tolist()]
+        self._bags = bags = Bags.of(texts)
         self._line = dict(zip(rows.tolist(), range(len(rows)), strict=True))
         shared, sizes = bags.shared(left, right), (bags.sizes[left], bags.sizes[right])
         fewer, more = np.minimum(*sizes), np.maximum(*sizes)
         lowest, highest = (of_all(words, fewer + more) for words in (shared, fewer))
-        # Misspelt, all words of the shorter text may be in the longer.
-        unsure = np.flatnonzero(np.logical_or.reduce([(lowest < bar) & (bar <= highest) for bar in bars]))
-        allowed = alike.STRAY + alike.STRAY_PER_WORD * (more - shared)[unsure]
-        misspelt = unsure[self.apart(pairs[unsure]) <= allowed]
-        lowest[misspelt] = highest[misspelt]
+        # Misspelt, all words of the shorter text may be in the longer. Of letters in ASCII it is known how many must stray.
+        unsure = np.logical_or.reduce([(lowest < bar) & (bar <= highest) for bar in bars])
+        plain = np.array([said.isascii() for said in texts], np.bool_)
+        counted = np.flatnonzero(unsure & plain[left] & plain[right])
+        allowed = alike.STRAY + alike.STRAY_PER_WORD * (more - shared)[counted]
+        unsure[counted] = self.apart(pairs[counted]) <= allowed
+        lowest[unsure] = highest[unsure]
         return lowest, shared >= fewer - 1
 
     def apart(self, pairs: Numbers) -> Numbers:

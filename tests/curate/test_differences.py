@@ -10,8 +10,50 @@ from curate.duplicates import alike, differences
 from curate.duplicates.alike import Alike
 from curate.duplicates.bags import Bags, words_of
 
-WORDS = """the teh lamp lmap lamps is its not red rde 3 5 of fo find_max find_mxa find_min calculates cacluates increase
-decrease minutes minuets million billion naïve nave naive привет привте 你 你好 👍 don't dont a an in on it's x y""".split()
+WORDS = [
+    "the",
+    "teh",
+    "lamp",
+    "lmap",
+    "lamps",
+    "is",
+    "its",
+    "not",
+    "red",
+    "rde",
+    "3",
+    "5",
+    "of",
+    "fo",
+    "find_max",
+    "find_mxa",
+    "find_min",
+    "calculates",
+    "cacluates",
+    "increase",
+    "decrease",
+    "minutes",
+    "minuets",
+    "million",
+    "billion",
+    "naïve",
+    "nave",
+    "naive",
+    "привет",
+    "привте",
+    "你",
+    "你好",
+    "👍",
+    "don't",
+    "dont",
+    "a",
+    "an",
+    "in",
+    "on",
+    "it's",
+    "x",
+    "y",
+]
 LETTERS = st.text("abcde_", min_size=1, max_size=9)
 TEXTS = st.lists(st.sampled_from(WORDS) | LETTERS, max_size=14).map(" ".join)
 
