@@ -66,7 +66,7 @@ class Quarantine(list[Refusal]):
     def __delitem__(self, place: SupportsIndex | slice) -> None:
         # The reader forgets the rows of a file without a usable one: always the last ones.
         if not isinstance(place, slice) or place.start is None or place.stop is not None:
-            raise NotImplementedError
+            raise TypeError("only the last of the bad rows can be forgotten")
         if place.start < len(self._starts):
             self._file.seek(self._starts[place.start])
             self._file.truncate()
