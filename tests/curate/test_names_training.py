@@ -2,8 +2,6 @@
 
 import pytest
 
-pytest.importorskip("faker")
-
 from curate.models import names_lists as lists
 from curate.models import names_posts as posts
 from curate.models import names_writer as writer
