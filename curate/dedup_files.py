@@ -76,6 +76,7 @@ class Deduplicated:
             (
                 f"near: {near['compared']:,} pairs compared, {near['duplicates']:,} at {near['floor']:.2g} and above, "
                 f"{near['variants']:,} variants of a template; {near['crowded']:,} rows stood in a crowd"
+                + (f", {near['beyond']:,} in one of which not all pairs were compared" if near["beyond"] else "")
             ),
             f"{self.summary['seconds']:,.0f} s, {self.summary['peak_memory_mib']:,} MiB of memory at most",
             NOT_CERTIFIED,
@@ -227,6 +228,7 @@ def _counted(near: NearPairs, floor: float) -> dict[str, Any]:
         "duplicates": len(near.pairs.score),
         "variants": near.variants,
         "crowded": near.crowded,
+        "beyond": near.beyond,
         "floor": floor,
     }
 

@@ -125,9 +125,11 @@ def _near(rows: pl.DataFrame, recipe: Recipe, models: Models, heard: _Heard, pro
     """The near step; its pairs are kept, so that another threshold can be tried without comparing anything again."""
     assert recipe.near
     found, threshold = dedup.near_pairs(rows, seed=recipe.seed, progress=progress), recipe.near.threshold
-    # Rows without personal data do not go first here: in a crowd, which rows are compared follows from the keeping order.
-    heard.found = heard.found.and_also(pairs_found.of_near(rows, found, threshold))
-    return dedup.decide(rows, found, threshold)
+    if found.beyond:
+        heard.notes.append(f"near: {found}")
+    clean = _without_pii(rows, found.pairs, recipe, models)
+    heard.found = heard.found.and_also(pairs_found.of_near(rows, found, threshold, clean))
+    return dedup.decide(rows, found, threshold, without_pii=clean)
 
 
 def _semantic(rows: pl.DataFrame, recipe: Recipe, models: Models, heard: _Heard, progress: Progress) -> Outcome:
@@ -176,7 +178,8 @@ def _steps(
 ) -> list[tuple[str, Callable[[pl.DataFrame], Outcome]]]:
     steps: list[tuple[str, Callable[[pl.DataFrame], Outcome]]] = []
     if recipe.validate_rows:
-        steps.append(("validate", quality.validate))
+        wanted = recipe.validate_rows.remove
+        steps.append(("validate", lambda rows: quality.validate(rows, wanted)))
     if recipe.exact:
         steps.append(("exact", dedup.exact))
     if recipe.near:

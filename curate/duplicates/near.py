@@ -15,7 +15,7 @@ two, may be another, so "carbon dioxide" is not "carbon monoxide". White space n
 indentation alone are one.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +30,9 @@ from curate.progress import Progress, silent
 __all__ = ["FLOOR", "NearPairs", "decide", "near", "near_pairs"]
 
 FLOOR = 0.5  # pairs from here up are found, so that a threshold may be changed
-# In crowds rows are compared again after those within one of these scores are set aside, at each until nothing is found.
+EXHAUSTIVE = 500  # rows up to which all pairs are compared
+# In crowds too large to count all pairs, rows are compared again after those within one of these scores are set aside, at
+# each until nothing is found.
 CROWD_LEVELS, MOST_ROUNDS = (0.9, 0.7), 20
 PAIRS_AT_ONCE = 50_000  # so that memory does not grow with what was proposed
 
@@ -38,6 +40,7 @@ PAIRS = pl.Schema({"a": pl.String, "b": pl.String, "rule": pl.String, "score": p
 VARIANTS = pl.Schema({"a": pl.String, "b": pl.String, "kind": pl.String, "score": pl.Float64})
 
 Numbers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,15 @@ class NearPairs:
     pairs: pl.DataFrame
     variants: pl.DataFrame
     compared: int
-    crowded: int  # rows that share all they have with so many that not all of these were compared at once
+    crowded: int  # rows that share much with so many that they were compared in a second pass
+    beyond: int  # of them, those in crowds so large that not all pairs were compared then either
     floor: float
 
     def __str__(self) -> str:
         return (
             f"{self.pairs.height:,} pairs at {self.floor:.2g} and above of {self.compared:,} compared; "
             f"{self.variants.height:,} are variants of a template; {self.crowded:,} rows stood in a crowd"
+            + (f", {self.beyond:,} in one of which not all pairs were compared" if self.beyond else "")
         )
 
 
@@ -71,35 +76,66 @@ def near(
 
 
 def near_pairs(chats: pl.DataFrame, *, floor: float = FLOOR, seed: int = 0, progress: Progress = silent) -> NearPairs:
-    """Propose pairs by shared fingerprints, and confirm each on the words of the two rows."""
-    sides = said.sides(chats)
+    """Propose pairs by shared fingerprints (of a few rows all pairs), and confirm each on the words of the two rows."""
+    sides, ids = said.sides(chats), chats["id"].to_list()
+    if chats.height <= EXHAUSTIVE:
+        every = all_pairs(np.arange(chats.height))
+        pairs, variants = confirmed(ids, sides, every, floor, progress)
+        return NearPairs(pairs.sort("a", "b"), variants.sort("a", "b"), len(every), 0, 0, floor)
     documents = [f"{asked} {answered}" for asked, answered in zip(sides.queries, sides.answers, strict=True)]
     prints = fingerprints.fingerprints(documents, seed=seed, progress=progress)
     del documents
-    ids = chats["id"].to_list()
     place = {row_id: row for row, row_id in enumerate(ids)}
     proposed, crowded = fingerprints.propose(prints, np.ones(chats.height, bool))
-    pairs, variants = _confirmed(ids, sides, proposed, floor, progress)
-    known, last = _codes(proposed, chats.height), np.zeros(chats.height, bool)
+    pairs, variants = confirmed(ids, sides, proposed, floor, progress)
+    known = _codes(proposed, chats.height)
     order = stars.best_first(chats, np.flatnonzero(crowded).tolist())
     rank = np.zeros(chats.height, np.int64)
     rank[order] = np.arange(len(order))
-    for level in sorted({*CROWD_LEVELS, floor}, reverse=True):
+
+    def compare(active: Mask) -> Mask:
+        nonlocal pairs, variants, known
+        proposed, left = fingerprints.propose(prints, active, rank)
+        codes = _codes(proposed, chats.height)
+        fresh = ~np.isin(codes, known)
+        known = np.append(known, codes[fresh])
+        more, others = confirmed(ids, sides, proposed[fresh], floor, progress)
+        pairs, variants = pairs.vstack(more), variants.vstack(others)
+        return left
+
+    def goes(level: float) -> list[int]:
+        return list(stars.stars(order, _of(pairs, place, crowded, level)))
+
+    beyond = among_crowds(crowded, compare, goes, floor)
+    return NearPairs(pairs.sort("a", "b"), variants.sort("a", "b"), len(known), int(crowded.sum()), beyond, floor)
+
+
+def all_pairs(rows: Numbers) -> Numbers:
+    """Every pair of these rows, the earlier first [n, 2]."""
+    return np.stack([rows[side] for side in np.triu_indices(len(rows), 1)], 1)
+
+
+def among_crowds(
+    crowded: Mask, compare: Callable[[Mask], Mask], goes: Callable[[float], Sequence[int] | Numbers], floor: float
+) -> int:
+    """Compare rows that stand in crowds with each other, all pairs of them where these can be counted.
+
+    `compare` compares some rows and tells which stand in a crowd too large for that; `goes` names the rows that would go at a
+    level. Where a crowd is too large, those that would go make room to compare those that stay. Returns how many rows
+    stood, at the level where they were most, in a crowd of which not all pairs were compared.
+    """
+    if not crowded.any():
+        return 0
+    last, left, beyond = crowded, compare(crowded), 0
+    for level in sorted({*CROWD_LEVELS, floor}, reverse=True) if left.any() else ():
         for _ in range(MOST_ROUNDS):
-            # Where many rows share all they have, those that would go make room to compare those that stay.
             active = crowded.copy()
-            active[list(stars.stars(order, _of(pairs, place, crowded, level)))] = False
+            active[goes(level)] = False
             if (active == last).all():
                 break
-            last = active
-            proposed, _ = fingerprints.propose(prints, active, rank)
-            codes = _codes(proposed, chats.height)
-            fresh = ~np.isin(codes, known)
-            known = np.append(known, codes[fresh])
-            more, others = _confirmed(ids, sides, proposed[fresh], floor, progress)
-            pairs, variants = pairs.vstack(more), variants.vstack(others)
-    in_crowds = int(crowded.sum())
-    return NearPairs(pairs.sort("a", "b"), variants.sort("a", "b"), len(known), in_crowds, floor)
+            last, left = active, compare(active)
+        beyond = max(beyond, int(left.sum()))
+    return beyond
 
 
 def _of(pairs: pl.DataFrame, place: Mapping[str, int], rows: npt.NDArray[np.bool_], level: float) -> list[stars.Pair]:
@@ -115,10 +151,10 @@ def _codes(pairs: Numbers, rows: int) -> Numbers:
     return pairs[:, 0] * rows + pairs[:, 1]
 
 
-def _confirmed(
-    ids: Sequence[str], sides: said.Sides, proposed: Numbers, floor: float, progress: Progress
+def confirmed(
+    ids: Sequence[str], sides: said.Sides, proposed: Numbers, floor: float, progress: Progress = silent
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Duplicates and variants among the proposed pairs."""
+    """Duplicates (`PAIRS`) and variants (`VARIANTS`) among the proposed pairs of positions."""
     # By id, so that neither the order of the file nor that of a pair can decide anything.
     names = pl.Series(ids, dtype=pl.String)
     turned = (names.gather(proposed[:, 0]) > names.gather(proposed[:, 1])).to_numpy()

@@ -98,7 +98,7 @@ def _confirm(task: _Task) -> tuple[Pairs, int, int]:
     rows = np.unique(task.pairs)
     texts = task.store.texts(rows)
     ids = task.ids.apply(texts.names, rows)
-    found, variants = near._confirmed(ids, texts.sides, np.searchsorted(rows, task.pairs), task.floor, silent)
+    found, variants = near.confirmed(ids, texts.sides, np.searchsorted(rows, task.pairs), task.floor, silent)
     row_of = dict(zip(ids, rows.tolist(), strict=True))
     a = np.fromiter((row_of[row] for row in found["a"]), np.int64, found.height)
     b = np.fromiter((row_of[row] for row in found["b"]), np.int64, found.height)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.duplicates.near import CROWD_LEVELS, MOST_ROUNDS
+from curate.duplicates import near
 from curate.progress import Progress
 from curate.streaming import votes
 from curate.streaming.confirming import Pairs, Reading, confirmed
@@ -60,6 +60,7 @@ class NearPairs:
     variants: int
     compared: int
     crowded: int
+    beyond: int  # as in `near.NearPairs`
 
 
 class _Search:
@@ -100,32 +101,37 @@ class _Search:
 def near_pairs(desk: Desk, among: Mask, floor: float, hands: Hands) -> NearPairs:
     """What `near.near_pairs` finds in these rows."""
     prints, search = Runs(desk.folder / "prints"), _Search(desk, floor, hands)
+    if among.sum() <= near.EXHAUSTIVE:
+        every = near.all_pairs(np.flatnonzero(among))
+        search.compare(iter([every[:, 0] * desk.rows + every[:, 1]]))
+        return NearPairs(search.pairs, search.variants, search.compared, 0, 0)
     codes, held = votes.propose(desk.folder, prints, among, desk.records_at_once, hands)
     search.compare(codes)
-    crowded = held.crowded
+    crowded, beyond = held.crowded, 0
     if crowded.any():
         crowd = votes.only(prints, crowded, desk.folder / "crowd", desk.records_at_once)
         prints.drop()
-        _among_the_crowded(search, crowd, crowded)
+        beyond = _among_the_crowded(search, crowd, crowded)
         crowd.drop()
-    return NearPairs(search.pairs, search.variants, search.compared, int(crowded.sum()))
+    return NearPairs(search.pairs, search.variants, search.compared, int(crowded.sum()), beyond)
 
 
-def _among_the_crowded(search: _Search, crowd: Runs, crowded: Mask) -> None:
-    """Compare again, at each level until nothing is found, with those set aside that would go."""
+def _among_the_crowded(search: _Search, crowd: Runs, crowded: Mask) -> int:
+    """`near.among_crowds`, on disk."""
     desk = search.desk
     order = desk.best_first(np.flatnonzero(crowded))
     rank = np.zeros(desk.rows, np.int64)
     rank[order] = np.arange(len(order))
-    last = np.zeros(desk.rows, bool)
-    for level in sorted({*CROWD_LEVELS, search.floor}, reverse=True):
-        for _ in range(MOST_ROUNDS):
-            active = crowded.copy()
-            active[_within(search.pairs, crowded, rank, level)] = False
-            if (active == last).all():
-                break
-            last = active
-            search.compare(_proposed(desk, crowd, active, rank, search.hands))
+
+    def compare(active: Mask) -> Mask:
+        codes, held = votes.propose(desk.folder, crowd, active, desk.records_at_once, search.hands, crowds=True)
+        search.compare(_both(desk, codes, votes.beside_the_best(desk.folder, crowd, held, rank, desk.records_at_once)))
+        return held.crowded
+
+    def goes(level: float) -> Numbers:
+        return _within(search.pairs, crowded, rank, level)
+
+    return near.among_crowds(crowded, compare, goes, search.floor)
 
 
 def _within(pairs: Pairs, rows: Mask, rank: Numbers, level: float) -> Numbers:
@@ -133,12 +139,11 @@ def _within(pairs: Pairs, rows: Mask, rank: Numbers, level: float) -> Numbers:
     return stars_of(rank, some).rows
 
 
-def _proposed(desk: Desk, crowd: Runs, active: Mask, rank: Numbers, hands: Hands) -> Iterator[Numbers]:
-    """Both kinds of proposals among the active rows, each pair once."""
-    codes, held = votes.propose(desk.folder, crowd, active, desk.records_at_once, hands)
+def _both(desk: Desk, *kinds: Iterator[Numbers]) -> Iterator[Numbers]:
+    """Several kinds of proposals, each pair once."""
     both = Runs(desk.folder / "both", owned=False)
     number = 0
-    for kind in (codes, votes.beside_the_best(desk.folder, crowd, held, rank, desk.records_at_once)):
+    for kind in kinds:
         for some in kind:
             both.put(number, some.astype(np.uint64))
             number += 1

@@ -8,14 +8,15 @@ votes are written as sorted runs of pair codes (row * rows + other row), read ba
 What must be known of a row for that, how many rarer and how many common fingerprints it has, is one number each in memory.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from curate.duplicates.fingerprints import BEST, CROWD, SHARE
+from curate.duplicates.fingerprints import BEST, CROWD, SHARE, countable, in_crowds
 from curate.streaming.hands import Hands
 from curate.streaming.runs import Range, Runs
 
@@ -29,15 +30,16 @@ NOBODY = np.uint32(0xFFFFFFFF)
 
 @dataclass(frozen=True)
 class Held:
-    """For each row: its fingerprints that few rows have, and those that more than `CROWD` rows have."""
+    """For each row: its fingerprints that few rows have, and those that more rows have than `largest`."""
 
     rare: Numbers
     common: Numbers
+    largest: int
 
     @property
     def crowded(self) -> Mask:
-        """Rows of which at least half of what they have is in a crowd."""
-        return (self.common > 0) & (self.common >= self.rare)
+        """Rows that stand in a crowd."""
+        return in_crowds(self.rare, self.common)
 
 
 @dataclass(frozen=True)
@@ -49,21 +51,33 @@ class _Range:
     number: int
     range: Range
     rows: int
+    largest: int  # so many rows may share a fingerprint for all of their pairs to be counted
 
 
-def propose(folder: Path, prints: Runs, active: Mask, at_once: int, hands: Hands) -> tuple[Iterator[Numbers], Held]:
+def propose(
+    folder: Path, prints: Runs, active: Mask, at_once: int, hands: Hands, *, crowds: bool = False
+) -> tuple[Iterator[Numbers], Held]:
     """Codes of the pairs of active rows that share enough, in ascending order, some at a time; and what each row holds.
 
-    `folder` holds what is counted, and is left empty once the codes were drawn to the end.
+    With `crowds` as large ones are compared as can be counted. `folder` holds what is counted, and is left empty once the
+    codes were drawn to the end.
     """
     rows = len(active)
     np.save(folder / "active.npy", active)
-    tasks = [_Range(folder, prints.folder, i, some, rows) for i, some in enumerate(prints.ranges(at_once))]
+    tasks = [_Range(folder, prints.folder, i, some, rows, CROWD) for i, some in enumerate(prints.ranges(at_once))]
+    largest = CROWD
+    if crowds:
+        sizes = Counter[int]()
+        for some in hands.each(_sizes, tasks):
+            sizes.update(some)
+        ordered = sorted(sizes)
+        largest = countable(np.array(ordered, np.int64), np.array([sizes[size] for size in ordered], np.int64))
+        tasks = [replace(task, largest=largest) for task in tasks]
     rare, common = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
     for few, many in hands.each(_vote, tasks):
         rare += few
         common += many
-    return _counted(Runs(folder / "votes", owned=False), rare, at_once), Held(rare, common)
+    return _counted(Runs(folder / "votes", owned=False), rare, at_once), Held(rare, common, largest)
 
 
 def _counted(votes: Runs, rare: Numbers, at_once: int) -> Iterator[Numbers]:
@@ -84,9 +98,16 @@ def _vote(task: _Range) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]
     starts = _starts(values)
     counts = np.diff(np.append(starts, len(values)))
     held = np.repeat(counts, counts)
-    few, some = held <= CROWD, (held > 1) & (held <= CROWD)
+    few, some = held <= task.largest, (held > 1) & (held <= task.largest)
     Runs(task.folder / "votes", owned=False).put(task.number, _together(values[some], owners[some], task.rows))
     return _tally(owners[few], task.rows), _tally(owners[~few], task.rows)
+
+
+def _sizes(task: _Range) -> dict[int, int]:
+    """By how many rows a fingerprint is shared -> how many fingerprints of a range are."""
+    values, _ = _those(task)
+    sizes, counts = np.unique_counts(np.diff(np.append(_starts(values), len(values))))
+    return dict(zip(sizes.tolist(), counts.tolist(), strict=True))
 
 
 def _those(task: _Range) -> tuple[Keys, Owners]:
@@ -120,10 +141,10 @@ def beside_the_best(folder: Path, prints: Runs, held: Held, rank: Numbers, at_on
     best, after = Runs(folder / "best", owned=False), np.empty(0, np.int64)
     ranges = prints.ranges(at_once)
     for number, some in reversed(list(enumerate(ranges))):
-        values, owners = _those(_Range(folder, prints.folder, number, some, rows))
+        values, owners = _those(_Range(folder, prints.folder, number, some, rows, held.largest))
         starts = _starts(values)
         counts = np.diff(np.append(starts, len(values)))
-        chosen = (np.repeat(counts, counts) > CROWD) & crowded[owners]
+        chosen = (np.repeat(counts, counts) > held.largest) & crowded[owners]
         values, here = values[chosen], owners[chosen].astype(np.int64)
         order = np.lexsort((rank[here], values))
         values, here = values[order], here[order]

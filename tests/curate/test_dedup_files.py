@@ -18,6 +18,7 @@ from curate import chats as chat
 from curate import dedup, files, outcome
 from curate.dedup_files import WRITTEN, Deduplicated, Portions, dedup_files
 from curate.duplicates import fingerprints, said, stars
+from curate.duplicates import near as room
 from curate.errors import BadInput, Surroundings
 from curate.streaming import batches, place, reading, votes
 from curate.streaming.confirming import Pairs
@@ -82,7 +83,7 @@ def _in_memory(path: Path, threshold: float) -> tuple[files.Read, pl.DataFrame, 
     exact = dedup.exact(read.chats)
     found = dedup.near_pairs(exact.kept, floor=min(0.5, threshold))
     near = dedup.decide(exact.kept, found, threshold)
-    counted = {"compared": found.compared, "crowded": found.crowded, "floor": found.floor}
+    counted = {"compared": found.compared, "crowded": found.crowded, "beyond": found.beyond, "floor": found.floor}
     counted |= {"duplicates": found.pairs.height, "variants": found.variants.height}
     ledger = outcome.join([exact.ledger, near.ledger])
     prints = {row: chat.row_fingerprint(turns) for row, turns in read.chats.select("id", "turns").iter_rows()}
@@ -108,35 +109,41 @@ def _same(path: Path, out: Path, threshold: float, portions: Portions, processes
 
 
 @pytest.mark.parametrize("named", [True, False])
-@given(seed=st.integers(0, 10_000), threshold=st.sampled_from([0.4, 0.7, 0.9]))
-@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000), threshold=st.sampled_from([0.4, 0.7, 0.9]), few=st.booleans())
+@settings(max_examples=6, deadline=None)
 def test_small_portions_give_what_memory_gives(
-    tmp_path_factory: pytest.TempPathFactory, named: bool, seed: int, threshold: float
+    tmp_path_factory: pytest.TempPathFactory, named: bool, seed: int, threshold: float, few: bool
 ) -> None:
+    """Of few rows all pairs are compared, of more those that are proposed."""
     folder = tmp_path_factory.mktemp("rows")
     path = _file(folder / "rows.jsonl", ["{broken", *_records(seed, 90, named=named), '{"a": 1}'])
-    _same(path, folder / "out", threshold, TINY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "EXHAUSTIVE", 500 if few else 0)
+        _same(path, folder / "out", threshold, TINY)
 
 
-@given(seed=st.integers(0, 10_000), portion=st.integers(300, 3_000))
-@settings(max_examples=6, deadline=None)
-def test_crowds_at_every_turn(tmp_path_factory: pytest.TempPathFactory, seed: int, portion: int) -> None:
-    """With a crowd of three nearly every row stands in one, and the rounds decide."""
+@given(seed=st.integers(0, 10_000), portion=st.integers(300, 3_000), counted=st.sampled_from([0, 2_000, 10**7]))
+@settings(max_examples=8, deadline=None)
+def test_crowds_at_every_turn(tmp_path_factory: pytest.TempPathFactory, seed: int, portion: int, counted: int) -> None:
+    """With a crowd of three nearly every row stands in one; where not all of it is counted the rounds decide."""
     folder = tmp_path_factory.mktemp("rows")
     path = _file(folder / "rows.jsonl", _records(seed, 60))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "EXHAUSTIVE", 0)
+        patch.setattr(fingerprints, "VOTES", counted)
         patch.setattr(fingerprints, "CROWD", 3)
         patch.setattr(votes, "CROWD", 3)
         done = _same(path, folder / "out", 0.6, Portions(rows=21, bytes=10**6, copies=4, records=portion, pairs=60))
     assert done.summary["near"]["crowded"] > 20
+    assert (done.summary["near"]["beyond"] == 0) == (counted == 10**7)
 
 
-@given(seed=st.integers(0, 10_000), at_once=st.integers(25, 120))
-@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000), at_once=st.integers(25, 120), counted=st.sampled_from([0, 700, 10**7]))
+@settings(max_examples=12, deadline=None)
 def test_votes_on_disk_propose_what_fingerprints_propose(
-    tmp_path_factory: pytest.TempPathFactory, seed: int, at_once: int
+    tmp_path_factory: pytest.TempPathFactory, seed: int, at_once: int, counted: int
 ) -> None:
-    """With and without the best of each crowd, whatever the ranges: also where few of a crowd are left at the end of one."""
+    """With and without crowds, whatever the ranges: also where few of a crowd are left at the end of one."""
     rng, folder = np.random.default_rng(seed), tmp_path_factory.mktemp("votes")
     both = np.unique(np.stack([rng.integers(1, 120, 500) * 977, rng.integers(0, 60, 500)], 1), axis=0)
     values, owners = both[:, 0].astype(np.uint64), both[:, 1]
@@ -152,7 +159,11 @@ def test_votes_on_disk_propose_what_fingerprints_propose(
         mine = np.concatenate([np.empty(0, np.int64), *codes])
         assert mine.tolist() == (plain[:, 0] * 60 + plain[:, 1]).tolist()
         assert (held.crowded == crowded).all()
-        wide, _ = fingerprints.propose(found, active, rank)
+        patch.setattr(fingerprints, "VOTES", counted)
+        wide, left = fingerprints.propose(found, active, rank)
+        codes, held = votes.propose(folder, prints, active, at_once, hands, crowds=True)
+        mine = np.concatenate([np.empty(0, np.int64), *codes])
+        assert (held.crowded == left).all()
         beside = votes.beside_the_best(folder, prints, held, rank, at_once)
         mine = np.unique(np.concatenate([mine, *beside]))
         assert mine.tolist() == (wide[:, 0] * 60 + wide[:, 1]).tolist()

@@ -135,8 +135,17 @@ def test_proposed_pairs_are_those_of_a_slow_reference(at_a_time: int, monkeypatc
     assert enough
     assert any(crowded)
     assert crowded.tolist() == [
-        bool(among[row]) and len(some) - len(rare[row]) >= max(1, len(rare[row])) for row, some in enumerate(held)
+        bool(among[row]) and len(some) - len(rare[row]) >= max(1, fingerprints.CROWDED * len(some))
+        for row, some in enumerate(held)
     ]
+
+
+def test_as_many_pairs_of_a_crowd_are_counted_as_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten fingerprints of 30 rows make 4,350 pairs, one of 100 rows 4,950 more."""
+    sizes, counts = np.array([2, 30, 100]), np.array([1, 10, 1])
+    for votes, largest in ((9_301, 100), (9_300, 30), (4_351, 30), (4_350, fingerprints.CROWD)):
+        monkeypatch.setattr(fingerprints, "VOTES", votes)
+        assert fingerprints.countable(sizes, counts) == largest
 
 
 def test_a_longer_text_samples_no_more() -> None:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate import chats as chat
+from curate.duplicates import fingerprints, said, stars
 from curate.duplicates import near as room
-from curate.duplicates import said, stars
 from curate.duplicates.confirm import Rows
 from curate.duplicates.near import decide, near, near_pairs
 
@@ -66,12 +66,20 @@ def _all_pairs(chats: pl.DataFrame, floor: float) -> dict[tuple[str, str], float
     return found
 
 
-@given(st.integers(0, 10_000), st.sampled_from([0.5, 0.7, 0.9]))
-@settings(max_examples=12, deadline=None)
-def test_two_promises_against_all_pairs_read_slowly(seed: int, threshold: float) -> None:
+@pytest.fixture(params=[room.EXHAUSTIVE, 0], ids=["all pairs", "proposed pairs"])
+def however(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows are compared pair by pair, as in a small file, or by proposals, as in a large one."""
+    monkeypatch.setattr(room, "EXHAUSTIVE", request.param)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.5, 0.7, 0.9]), st.sampled_from([room.EXHAUSTIVE, 0]))
+@settings(max_examples=16, deadline=None)
+def test_two_promises_against_all_pairs_read_slowly(seed: int, threshold: float, exhaustive: int) -> None:
     """Every removed row has a kept twin within the threshold; no two kept rows are within it."""
     chats = _chats(_rows(seed, 8))
-    done, true = near(chats, threshold=threshold), _all_pairs(chats, threshold)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "EXHAUSTIVE", exhaustive)
+        done, true = near(chats, threshold=threshold), _all_pairs(chats, threshold)
     kept = set(done.kept["id"])
     assert kept | set(done.removed["id"]) == set(chats["id"])
     assert done.kept.height + done.removed.height == chats.height
@@ -82,6 +90,7 @@ def test_two_promises_against_all_pairs_read_slowly(seed: int, threshold: float)
     assert not [pair for pair in true if set(pair) <= kept]
 
 
+@pytest.mark.usefixtures("however")
 def test_the_pairs_are_those_of_a_slow_reference_on_sixty_texts() -> None:
     chats = _chats(_rows(3, 30))
     found = near_pairs(chats)
@@ -105,6 +114,7 @@ def test_stars_on_any_graph(n: int, edges: list[tuple[int, int]], rng: random.Ra
     assert set(stars.stars(order, pairs[::-1])) == set(gone)
 
 
+@pytest.mark.usefixtures("however")
 def test_the_order_of_the_file_decides_nothing_and_twice_is_once() -> None:
     chats = _chats(_rows(1, 20))
     once = near(chats)
@@ -115,6 +125,7 @@ def test_the_order_of_the_file_decides_nothing_and_twice_is_once() -> None:
         assert once.ledger.sort("row_id").drop("source").equals(shuffled.ledger.sort("row_id").drop("source"))
 
 
+@pytest.mark.usefixtures("however")
 def test_a_changed_threshold_equals_a_fresh_run() -> None:
     chats = _chats(_rows(5, 30))
     found = near_pairs(chats)
@@ -130,16 +141,42 @@ def test_at_a_higher_threshold_there_are_fewer_pairs_and_here_fewer_removals() -
     assert removed == sorted(removed, reverse=True)
 
 
+def _crowd(seed: int, rows: int, changed: int) -> list[tuple[str, str]]:
+    """One question; answers of 25 words, up to so many of which are other ones."""
+    rng, out = random.Random(seed), []
+    for i in range(rows):
+        words = WORDS[:25]
+        for place in rng.sample(range(25), rng.randint(0, changed)):
+            words[place] = "z" + WORDS[i % 60] + rng.choice(WORDS)
+        out.append((QUESTION, " ".join(words)))
+    return out
+
+
+@pytest.mark.usefixtures("however")
 def test_a_crowd_of_near_duplicates_keeps_one() -> None:
     """Far more rows share every fingerprint than are compared with each other at once."""
-    rng, rows = random.Random(0), []
-    for i in range(150):
-        words = WORDS[:25]
-        words[rng.randrange(25)] = "z" + WORDS[i % 60] + WORDS[i // 60]
-        rows.append((QUESTION, " ".join(words)))
-    found = near_pairs(_chats(rows))
-    assert found.crowded > 100
-    assert near(_chats(rows)).kept.height == 1
+    assert near(_chats(_crowd(0, 150, 1))).kept.height == 1
+
+
+@pytest.mark.usefixtures("however")
+@pytest.mark.parametrize("changed", [5, 8])
+def test_in_a_crowd_no_two_kept_rows_are_within_any_threshold(changed: int) -> None:
+    chats = _chats(_crowd(changed, 90, changed))
+    every, found = _all_pairs(chats, room.FLOOR), near_pairs(chats)
+    assert found.beyond == 0
+    for threshold in (0.6, 0.7, 0.75, 0.8, 0.9):
+        kept = set(decide(chats, found, threshold).kept["id"])
+        assert len(kept) < 90
+        assert [pair for pair, score in every.items() if score >= threshold and kept.issuperset(pair)] == []
+
+
+def test_a_crowd_of_which_not_all_pairs_can_be_counted_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "EXHAUSTIVE", 0)
+    monkeypatch.setattr(fingerprints, "VOTES", 0)
+    found = near_pairs(_chats(_crowd(1, 90, 8)))
+    assert found.compared < 90 * 89 / 2
+    assert found.beyond > 0
+    assert f"{found.beyond:,} in one of which not all pairs were compared" in str(found)
 
 
 def _one_goes(a: tuple[str, str], b: tuple[str, str]) -> str | None:
