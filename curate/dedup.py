@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from curate import text
 from curate.duplicates import said, stars
 from curate.duplicates.near import NearPairs, decide, near, near_pairs
 from curate.duplicates.stars import Pair
@@ -58,7 +59,7 @@ def _same_turns(chats: pl.DataFrame) -> list[list[int]]:
     """Rows (by position) whose turns are equal in normal form and whose fields are equal: sets of two and more."""
     long = said.turns(chats).with_columns(pl.col("fields").fill_null(""))
     # The normal form holds no control characters, so these part the turns without a doubt.
-    part = pl.concat_str("role", said.normal(long["said"]).alias("said"), "fields", separator="\x1f")
+    part = pl.concat_str("role", text.all_normal(long["said"].to_list()).alias("said"), "fields", separator="\x1f")
     long = long.select("row", part.alias("part"))
     silent_rows = pl.DataFrame({"row": pl.int_range(chats.height, eager=True)}).join(long, on="row", how="anti")
     # Hashes only tell whose texts need not be compared.

@@ -58,7 +58,6 @@ class Table:
     question: Numbers
     answer: Numbers  # line of `answer_vectors`
     form: Numbers  # number of the answer's normal form
-    fields: list[str]
     left_alone: dict[str, int]
 
     @staticmethod
@@ -72,18 +71,16 @@ class Table:
             latin = [_latin(q) and _latin(a) for q, a in zip(sides.queries, sides.answers, strict=True)]
             foreign = ~np.array(latin, dtype=bool) & ~nothing
         question = np.where(nothing | foreign, -1, question)
-        form = said.normal(pl.Series(sides.answers, dtype=pl.String)).rank("dense").to_numpy().astype(np.int64)
+        form = text.all_normal(sides.answers).rank("dense").to_numpy().astype(np.int64)
         ids = chats["id"].to_list()
         alone = {"nothing to compare": int(nothing.sum()), "in another script": int(foreign.sum())}
         place = {row: i for i, row in enumerate(ids)}
-        return Table(
-            chats, sides, ids, place, texts, queries, answer_vectors, question, answer, form, _fields(chats), alone
-        )
+        return Table(chats, sides, ids, place, texts, queries, answer_vectors, question, answer, form, alone)
 
     def apart(self, a: int, b: int) -> bool:
         """Whether two rows stand in contexts that differ: two system prompts, tool results, or an image beside a question."""
         both = [(side[a], side[b]) for side in (self.said.systems, self.said.tools)]
-        return self.fields[a] != self.fields[b] or any(
+        return self.said.fields[a] != self.said.fields[b] or any(
             x and y and x != y and text.normalise(x) != text.normalise(y) for x, y in both
         )
 
@@ -170,7 +167,7 @@ class Table:
 
     def masses(self) -> pl.DataFrame:
         """Answers (by normal form) that are given to MANY different questions and more, the most frequent first."""
-        asked = said.normal(pl.Series(self.said.queries, dtype=pl.String))
+        asked = text.all_normal(self.said.queries)
         answers = pl.Series(self.said.answers, dtype=pl.String)
         frame = pl.DataFrame(
             {"row": pl.Series(self.ids, dtype=pl.String), "form": self.form, "asked": asked, "answer": answers}
@@ -205,13 +202,6 @@ def _vectors(texts: Sequence[str], encode: Encode) -> tuple[list[str], Vectors, 
 
 def _latin(said: str) -> bool:
     return said.isascii() or text.mostly_latin(said)
-
-
-def _fields(chats: pl.DataFrame) -> list[str]:
-    """What the user's turns hold besides text, images say."""
-    held = said.turns(chats).filter((pl.col("role") == "user") & pl.col("fields").is_not_null())
-    joined = dict(held.group_by("row").agg(pl.col("fields").str.join("\n")).iter_rows())
-    return [joined.get(row, "") for row in range(chats.height)]
 
 
 def _runs(groups: Numbers) -> list[tuple[int, int]]:

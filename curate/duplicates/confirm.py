@@ -52,6 +52,7 @@ class Rows:
         self._asked = Compared([_plain(sides.queries[row]) for row in chosen], self._at)
         self._answered = Compared([_plain(sides.answers[row]) for row in chosen], self._at)
         self._beside = [[side[row] for row in chosen] for side in (sides.systems, sides.tools)]
+        self._fields = [sides.fields[row] for row in chosen]
         self._marks: dict[int, bool] = {}
         self._told: dict[int, tuple[str, float]] = {}
         self._facts: dict[tuple[str, bool], pair_facts.Facts] = {}
@@ -129,6 +130,8 @@ class Rows:
         for kind, beside in zip(("system prompt", "tool result"), self._beside, strict=True):
             if beside[one] and beside[other] and not _same(beside[one], beside[other]):
                 return kind
+        if self._fields[one] != self._fields[other]:
+            return "image or other field"
         if self._same(at) or self._only_marks(at):
             return None
         noise = self._asked.alike(at).typos + self._answered.alike(at).typos

@@ -29,9 +29,10 @@ SHORT = 64  # letters
 SAMPLE = 48
 CROWD = 24  # a fingerprint in more rows than that does not compare all of them with each other
 CROWDED = 0.4  # of a row's fingerprints: one of which so many are in crowds is compared again among its like
-VOTES = 10_000_000  # so many pairs that share a fingerprint are counted when crowds are compared
+VOTES = 5_000_000  # so many pairs that share a fingerprint are counted when crowds are compared
 BEST = 3  # in a crowd of which not all pairs can be counted, each row is compared with so many of the best
 SHARE = 0.25  # of the rarer fingerprints of the row that has fewer
+CROWD_SHARE = 0.4  # in a crowd, where rows share boilerplate
 # So many letters at a time stay in the processor's cache; memory is flat.
 LETTERS_AT_A_TIME = 80_000
 PAIRS_AT_A_TIME = 200_000
@@ -78,7 +79,7 @@ def propose(
 
     A row is in a crowd when `CROWDED` of what it has is in more than `CROWD` rows: it has very many near duplicates, or
     says much boilerplate, and not all of these rows were compared with it. With `rank` crowds are compared too, as
-    large ones as can be counted (`countable`), and in larger ones each row with the best few.
+    large ones as can be counted (`countable`), where rows share `CROWD_SHARE`, and in larger ones each row with the best few.
     """
     rows = len(among)
     bits = max(rows - 1, 1).bit_length()  # of a row's number; the numbers of two rows are one code
@@ -92,7 +93,7 @@ def propose(
     sizes -= crowds
     crowded = in_crowds(sizes, crowds)
     pairs = _together(prints[shared], owners[shared], int((counts * (counts - 1) // 2)[counts <= largest].sum()), bits)
-    codes = _voted(pairs, sizes, bits)
+    codes = _voted(pairs, sizes, bits, SHARE if rank is None else CROWD_SHARE)
     if rank is not None:
         chosen = common & crowded[owners]
         codes = np.append(codes, _beside_the_best(prints[chosen], owners[chosen], rank, bits))
@@ -153,7 +154,7 @@ def _together(prints: Hashes, owners: Numbers, pairs: int, bits: int) -> Numbers
     return codes
 
 
-def _voted(codes: Numbers, sizes: Numbers, bits: int) -> Numbers:
+def _voted(codes: Numbers, sizes: Numbers, bits: int, share: float) -> Numbers:
     """The pairs of rows that come often enough among these; sorts them in place, and counts some at a time."""
     codes.sort()
     parts, begin = [codes[:0]], 0
@@ -163,7 +164,7 @@ def _voted(codes: Numbers, sizes: Numbers, bits: int) -> Numbers:
         begin += len(some)
         starts = _starts(some)
         votes, some = np.diff(starts, append=len(some)), some[starts]
-        parts.append(some[votes >= SHARE * np.minimum(sizes[some >> bits], sizes[_low(some, bits)])])
+        parts.append(some[votes >= share * np.minimum(sizes[some >> bits], sizes[_low(some, bits)])])
     return np.concatenate(parts)
 
 

@@ -33,7 +33,7 @@ FLOOR = 0.5  # pairs from here up are found, so that a threshold may be changed
 EXHAUSTIVE = 500  # rows up to which all pairs are compared
 # In crowds too large to count all pairs, rows are compared again after those within one of these scores are set aside, at
 # each until nothing is found.
-CROWD_LEVELS, MOST_ROUNDS = (0.9, 0.7), 20
+CROWD_LEVELS, MOST_ROUNDS = (0.9, 0.8, 0.7, 0.6), 20
 PAIRS_AT_ONCE = 50_000  # so that memory does not grow with what was proposed
 
 PAIRS = pl.Schema({"a": pl.String, "b": pl.String, "rule": pl.String, "score": pl.Float64})

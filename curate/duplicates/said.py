@@ -1,7 +1,6 @@
 """What each side of every row says, for all rows at once: the steps that compare rows read it here.
 
 sides(chats).queries[0]           # the same text as chats.queries gives, found without a Python loop over turns
-normal(pl.Series(["The  Lamp"]))  # what text.normalise says of each text
 """
 
 from collections.abc import Sequence
@@ -10,17 +9,18 @@ from dataclasses import dataclass
 import polars as pl
 
 from curate import chats as chat
-from curate import text
 
 
 @dataclass(frozen=True)
 class Sides:
-    """One text per row: user, assistant, system and tool turns, each joined by blank lines."""
+    """One text per row: user, assistant, system and tool turns, each joined by blank lines; and what the user's turns hold
+    besides text (images, say), as JSON."""
 
     queries: list[str]
     answers: list[str]
     systems: list[str]
     tools: list[str]
+    fields: list[str]
 
 
 def turns(chats: pl.DataFrame) -> pl.DataFrame:
@@ -36,24 +36,23 @@ def turns(chats: pl.DataFrame) -> pl.DataFrame:
 
 
 def sides(chats: pl.DataFrame) -> Sides:
-    """The four sides of every row, in file order."""
-    long = turns(chats).filter(pl.col("said") != "").select("row", "role", "said")
+    """The sides of every row, in file order."""
+    whole = turns(chats)
+    held = whole.filter((pl.col("role") == "user") & pl.col("fields").is_not_null()).select("row", said="fields")
+    long = whole.filter(pl.col("said") != "").select("row", "role", "said")
     rows = pl.DataFrame({"row": pl.int_range(chats.height, eager=True)})
 
-    def of(role: str) -> list[str]:
-        one = long.filter(pl.col("role") == role).select("row", "said")
+    def joined(one: pl.DataFrame) -> list[str]:
         if not one.height:
             return [""] * chats.height
         if one["row"].n_unique() < one.height:
             one = one.group_by("row", maintain_order=True).agg(pl.col("said").str.join("\n\n"))
         return rows.join(one, on="row", how="left", maintain_order="left")["said"].fill_null("").to_list()
 
-    return Sides(of("user"), of("assistant"), of("system"), of("tool"))
+    def of(role: str) -> list[str]:
+        return joined(long.filter(pl.col("role") == role).select("row", "said"))
 
-
-def normal(texts: pl.Series) -> pl.Series:
-    """`text.normalise` of each text."""
-    return text.all_normal(texts.to_list())
+    return Sides(of("user"), of("assistant"), of("system"), of("tool"), joined(held))
 
 
 def letters(texts: Sequence[str]) -> pl.Series:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from curate import text
 from curate.duplicates import fingerprints, said, stars
 from curate.streaming.runs import Runs
 from curate.streaming.stored import Stored
@@ -68,7 +69,7 @@ def _once(values: npt.NDArray[np.uint64], owners: Numbers) -> tuple[npt.NDArray[
 def exact_forms(frame: pl.DataFrame) -> npt.NDArray[np.uint64]:
     """A hash of what `dedup.exact` compares. It only brings rows together; who removes one compares the texts."""
     long = said.turns(frame).with_columns(pl.col("fields").fill_null(""))
-    long = long.with_columns(said=said.normal(long["said"]))
+    long = long.with_columns(said=text.all_normal(long["said"].to_list()))
     parts = pl.concat_str("role", "said", "fields", separator="\x1f")
     whole = long.group_by("row").agg(parts.str.join("\x1e").hash().alias("hash"))
     hashes = np.zeros(frame.height, np.uint64)

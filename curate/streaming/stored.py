@@ -23,7 +23,7 @@ from curate.duplicates import said
 
 Numbers = npt.NDArray[np.int64]
 
-PARTS = 5  # of a row: its name, and the four sides
+PARTS = 6  # of a row: its name, and its sides
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Stored:
         buffer = io.BytesIO()
         frame.write_ipc(buffer, compression="lz4")
         _path(folder, number, "arrow").write_bytes(buffer.getvalue())
-        fields = (frame["id"].to_list(), sides.queries, sides.answers, sides.systems, sides.tools)
+        fields = (frame["id"].to_list(), sides.queries, sides.answers, sides.systems, sides.tools, sides.fields)
         plain = [text.encode() for row in zip(*fields, strict=True) for text in row]
         ends = np.cumsum(np.fromiter(map(len, plain), np.int64, len(plain)))
         _path(folder, number, "texts").write_bytes(b"".join(plain))
@@ -66,8 +66,8 @@ class Stored:
     def texts(self, rows: Numbers) -> Texts:
         """Names and sides of these rows (ascending)."""
         found = [text.decode() for places, data, ends in self._found(rows) for text in _cut(places, data, ends, PARTS)]
-        name, queries, answers, systems, tools = (found[part::PARTS] for part in range(PARTS))
-        return Texts(name, said.Sides(queries, answers, systems, tools))
+        name, *sides = (found[part::PARTS] for part in range(PARTS))
+        return Texts(name, said.Sides(*sides))
 
     def names(self, rows: Numbers) -> list[str]:
         """Names of these rows (ascending), as they were read."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from curate.duplicates.fingerprints import BEST, CROWD, SHARE, countable, in_crowds
+from curate.duplicates.fingerprints import BEST, CROWD, CROWD_SHARE, SHARE, countable, in_crowds
 from curate.streaming.hands import Hands
 from curate.streaming.runs import Range, Runs
 
@@ -77,17 +77,17 @@ def propose(
     for few, many in hands.each(_vote, tasks):
         rare += few
         common += many
-    return _counted(Runs(folder / "votes", owned=False), rare, at_once), Held(rare, common, largest)
+    return _counted(Runs(folder / "votes", owned=False), rare, CROWD_SHARE if crowds else SHARE, at_once), Held(rare, common, largest)
 
 
-def _counted(votes: Runs, rare: Numbers, at_once: int) -> Iterator[Numbers]:
+def _counted(votes: Runs, rare: Numbers, share: float, at_once: int) -> Iterator[Numbers]:
     rows = len(rare)
     for low, high in votes.ranges(at_once):
         named = np.sort(votes.get(low, high)[0])
         starts = _starts(named)
         shared = np.diff(np.append(starts, len(named)))
         codes = named[starts].astype(np.int64)
-        enough = shared >= SHARE * np.minimum(rare[codes // rows], rare[codes % rows])
+        enough = shared >= share * np.minimum(rare[codes // rows], rare[codes % rows])
         yield codes[enough]
     votes.drop()
 

@@ -82,7 +82,7 @@ def _sides(seed: int) -> Sides:
             queries.append(before + "".join(word + rng.choice(BREAKS) for word in asked))
             answers.append(rng.choice([" ", "\n\n"]).join(answered))
             systems.append(rng.choice(["", "", "Be kind.", "be  kind.", "Be brief."]))
-    return Sides(queries, answers, systems, [""] * len(queries))
+    return Sides(queries, answers, systems, *[[""] * len(queries)] * 2)
 
 
 @given(st.integers(0, 100_000), st.sampled_from([0.5, 0.7, 0.9]))
@@ -130,7 +130,7 @@ def test_asked_again_with_another_floor_the_answers_are_the_same() -> None:
 
 
 def test_the_same_words_are_near_whatever_stands_between_them() -> None:
-    sides = Sides(["one two\n\nthree", "One two, three!"], ["👍", "👍"], ["", ""], ["", ""])
+    sides = Sides(["one two\n\nthree", "One two, three!"], ["👍", "👍"], *[["", ""]] * 3)
     rows = Rows(sides, np.array([[0, 1]]))
     assert rows.best_rule(0) == (NEAR, 1.0)
     assert rows.worth_reading(0.5).tolist() == [0]
@@ -146,9 +146,9 @@ def test_pairs_confirmed_some_at_a_time_are_the_same(monkeypatch: pytest.MonkeyP
     sides = _sides(6)
     ids = [f"r{row:02}" for row in range(len(sides.queries))]
     pairs = np.array(list(combinations(range(len(ids)), 2)))
-    whole = room._confirmed(ids, sides, pairs, 0.5, silent)
+    whole = room.confirmed(ids, sides, pairs, 0.5, silent)
     monkeypatch.setattr(room, "PAIRS_AT_ONCE", 5)
-    few = room._confirmed(ids, sides, pairs, 0.5, silent)
+    few = room.confirmed(ids, sides, pairs, 0.5, silent)
     assert whole[0].height + whole[1].height > 0
     assert all(one.equals(other) for one, other in zip(whole, few, strict=True))
 
@@ -159,6 +159,6 @@ def test_a_sign_beyond_ascii_is_not_counted_as_letters_that_stray() -> None:
         "is Ann nern {} dind binb naln rosr {} palp fosf rerr is ralr dald a lamp Ben and so on and on with more words"
     )
     answers = [said.format("gerg", "perp"), said.format("egrg", "👍")]
-    rows = Rows(Sides(["not that", "Read this. not that"], answers, ["", ""], ["", ""]), np.array([[0, 1]]))
+    rows = Rows(Sides(["not that", "Read this. not that"], answers, *[["", ""]] * 3), np.array([[0, 1]]))
     assert rows.worth_reading(0.9).tolist() == [0]
     assert rows.best_rule(0) == ("wrapped question", 0.9615)

@@ -108,6 +108,16 @@ def _same(path: Path, out: Path, threshold: float, portions: Portions, processes
     return done
 
 
+def test_images_set_rows_apart_as_in_memory(tmp_path: Path) -> None:
+    said_once = {"role": "assistant", "content": "A cat sits on the wall behind the old apple tree."}
+    asked = "What is on this picture of the garden?"
+    rows = [
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": asked + " " * i}, image]}, said_once]}
+        for i, image in enumerate({"type": "image_url", "image_url": {"url": f"{name}.png"}} for name in "aab")
+    ]
+    assert _same(_file(tmp_path / "rows.jsonl", rows), tmp_path / "out", 0.7, TINY).summary["counts"]["kept"] == 2
+
+
 @pytest.mark.parametrize("named", [True, False])
 @given(seed=st.integers(0, 10_000), threshold=st.sampled_from([0.4, 0.7, 0.9]), few=st.booleans())
 @settings(max_examples=6, deadline=None)
@@ -205,7 +215,7 @@ def test_ids_are_those_of_curate(tmp_path_factory: pytest.TempPathFactory, names
             id=pl.Series(some, dtype=pl.String)
         )
         nothing = [""] * len(some)
-        Stored.put(folder, number, frame, said.Sides(nothing, nothing, nothing, nothing))
+        Stored.put(folder, number, frame, said.Sides(*[nothing] * 5))
         starts.append(begin + len(some))
     ids = Ids.of(Stored(folder, np.array(starts)), batches.name_hashes(pl.Series(names, dtype=pl.String)))
     assert ids.apply(names, np.arange(len(names))) == chat.distinct_ids(names)

@@ -179,6 +179,23 @@ def test_a_crowd_of_which_not_all_pairs_can_be_counted_is_named(monkeypatch: pyt
     assert f"{found.beyond:,} in one of which not all pairs were compared" in str(found)
 
 
+@pytest.mark.usefixtures("however")
+def test_a_question_about_another_image_is_another_question() -> None:
+    rows = [
+        {
+            "id": f"r{i}",
+            "turns": [
+                {"role": "user", "content": QUESTION + " " * i, "fields": f'{{"image":"{image}"}}'},
+                {"role": "assistant", "content": ANSWER},
+            ],
+        }
+        for i, image in enumerate(["hall.png", "hall.png", "stairs.png"])
+    ]
+    done = near(chat.chats_of(rows))
+    assert done.removed["id"].to_list() == ["r1"]
+    assert near_pairs(chat.chats_of(rows)).variants["kind"].to_list() == ["image or other field"] * 2
+
+
 def _one_goes(a: tuple[str, str], b: tuple[str, str]) -> str | None:
     done = near(_chats([a, b]))
     assert done.kept.height + done.removed.height == 2
