@@ -178,7 +178,12 @@ for _word in ("one", "zero"):
     del _NUMBER_WORDS[_word]
 
 _NEGATION = re.compile(r"\b(?:not|no|never|cannot|without|neither|nor|none)\b|n't\b", re.IGNORECASE)
-_YES_OR_NO = re.compile(r"\W*(yes|no)\b(?! (?:one|matter|problem|longer|doubt)\b)", re.IGNORECASE)
+# Behind a courtesy too: "Good question! No, it is not."
+_YES_OR_NO = re.compile(
+    r"\W*(?:[^\W\d_][\w'’]*(?: [^\W\d_][\w'’]*){0,3}[.!:,…—-]+\s+){0,2}"
+    r"(?:(yes|yep|yeah|true|correct)|(?:no|nope|nah|false|incorrect))\b(?! (?:one|matter|problem|longer|doubt)\b)",
+    re.IGNORECASE,
+)
 _LETTER, _LATIN_LETTER = re.compile(r"[^\W\d_]"), re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
 _DIGITS = re.compile(
     r"(?<![\w.])([-+]?\d+(?:[.,]\d+)*)(?::(\d\d))?(?:\s?(thousand|million|billion|bn|k|[ap]\.?m)\b)?", re.IGNORECASE
@@ -197,7 +202,7 @@ class Facts:
     names: frozenset[str]
     words: frozenset[str] = frozenset()  # all words, in lower case
     length: int = 0  # in words
-    verdict: str = ""  # yes | no, where the text opens with it
+    verdict: str = ""  # yes | no, where the text opens with it, or with the like
 
 
 @lru_cache(maxsize=16_384)
@@ -246,7 +251,7 @@ def mostly_latin(text: str) -> bool:
 
 def _verdict(text: str) -> str:
     opening = _YES_OR_NO.match(text)
-    return opening[1].lower() if opening else ""
+    return ("yes" if opening[1] else "no") if opening else ""
 
 
 def _numbers(text: str) -> frozenset[str]:

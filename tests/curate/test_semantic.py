@@ -198,6 +198,7 @@ def test_same_question_other_answer_is_a_conflict_and_both_stay(find) -> None:  
     [
         ("12 / 2 = 6 lamps are left. #### 6", "12 / 2 = 7 lamps are left. #### 7"),
         ("Yes, it is fine to do so.", "No, it is fine to do so."),
+        ("Righto. Yes, it is fine to do so.", "Righto. No, it is fine to do so."),
         ("It weighs 5 kg in the end.", "It weighs 5 pounds in the end."),
         ("You should not eat it raw.", "You should eat it raw."),
     ],
