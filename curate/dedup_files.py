@@ -39,7 +39,7 @@ from curate.streaming.stored import Stored
 from curate.streaming.written import Removed, written
 
 WRITTEN = ("kept.jsonl", "ledger.parquet", "quarantine.jsonl", "summary.json")
-READING = "rows read (how many there are is known at the end)"
+READING = "rows read"
 NOT_CERTIFIED = "not certified: nothing was compared with an eval file, and personal data was not looked for"
 
 
@@ -156,7 +156,7 @@ class _Run:
         def give(frame: pl.DataFrame) -> None:
             line.put(Batch(scratch, len(starts) - 1, starts[-1], frame, self.seed))
             starts.append(starts[-1] + frame.height)
-            self.progress(READING, starts[-1], starts[-1] + 1)
+            self.progress(READING, starts[-1], 0)
 
         gathering = Gathering(self.portions.rows, self.portions.bytes, give)
         with Quarantine(scratch / "quarantine.jsonl") as bad:

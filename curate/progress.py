@@ -3,7 +3,8 @@
     with shown() as progress:
         progress("embed", 120, 15_011)
 
-A step takes `progress` as an argument and calls it with its name, what is done and the total. `silent` is the default.
+A step takes `progress` as an argument and calls it with its name, what is done and the total; 0 stands for a total that is
+not known yet. `silent` is the default.
 """
 
 import os
@@ -48,7 +49,7 @@ def shown() -> Iterator[Progress]:
         def show(step: str, done: int, total: int) -> None:
             if step not in tasks:
                 tasks[step] = bars.add_task(step, total=total)
-            bars.update(tasks[step], completed=done, total=total, visible=done < total)
+            bars.update(tasks[step], completed=done, total=total or None, visible=done < total or not total)
 
         yield show
 
@@ -61,6 +62,6 @@ def _plain() -> Progress:
         first = spoken.setdefault(step, now)
         if now - first >= SECONDS_BETWEEN_LINES and (done == total or now - spoken[step] >= SECONDS_BETWEEN_LINES):
             spoken[step] = now
-            aside(f"{step}: {done:,} of {total:,}")
+            aside(f"{step}: {done:,} of {total:,}" if total else f"{step}: {done:,} so far")
 
     return say

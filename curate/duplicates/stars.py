@@ -19,7 +19,7 @@ from curate.duplicates import said
 from curate.outcome import Outcome, Reason
 
 # An answer whose sentences end with a stop, all but the last, which stops at a letter, a digit or a comma.
-_HAS_SENTENCES, _BREAKS_OFF = r"\p{L}[.!?]\s", r"[\p{L}\p{N},]\s*$"
+HAS_SENTENCES, BREAKS_OFF = r"\p{L}[.!?]\s", r"[\p{L}\p{N},]\s*$"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def best_first(
         {
             "place": places,
             "id": some["id"],
-            "cut": answers.str.contains(_HAS_SENTENCES) & answers.str.contains(_BREAKS_OFF),
+            "cut": answers.str.contains(HAS_SENTENCES) & answers.str.contains(BREAKS_OFF),
             "personal": ~some["id"].is_in(list(without_pii)),
             "short": -said.letters(answers.to_list()).cast(pl.Int64),
         }

@@ -85,7 +85,7 @@ def name_hashes(names: pl.Series) -> npt.NDArray[np.uint64]:
 def keeping(answers: list[str]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint32]]:
     """The figures of `stars.best_first`: whether the answer breaks off, and how many letters it has."""
     texts = pl.Series(answers, dtype=pl.String)
-    cut = texts.str.contains(stars._HAS_SENTENCES) & texts.str.contains(stars._BREAKS_OFF)
+    cut = texts.str.contains(stars.HAS_SENTENCES) & texts.str.contains(stars.BREAKS_OFF)
     return cut.to_numpy(), said.letters(answers).cast(pl.UInt32).to_numpy()
 
 
