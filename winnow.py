@@ -121,17 +121,85 @@ def audit(
     format: FormatFlag = Format.auto,
     encoder: EncoderFlag = None,
     precision: PrecisionFlag = Precision.auto,
+    rubric: Annotated[
+        Path | None, typer.Option("--rubric", help="A rubric (.yaml): name the rows that do not keep its voice.")
+    ] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", help="Queries to look for in the rows: production logs, evals. Else the eval files."),
+    ] = None,
+    briefs: Annotated[
+        Path | None, typer.Option("--briefs", help="Write here what to write more of, one JSON line per gap.")
+    ] = None,
+    namer: Annotated[str | None, typer.Option("--namer", help="Server (URL) of a model that names the topics.")] = None,
+    namer_model: Annotated[str | None, typer.Option("--namer-model", help="The model's name at that server.")] = None,
+    card: Annotated[
+        Path | None, typer.Option("--card", help="Write a dataset card here, as Hugging Face reads it: README.md.")
+    ] = None,
+    licence: Annotated[str, typer.Option("--licence", help="The licence that the card states.")] = "unknown",
+    pii_model: Annotated[
+        str | None,
+        typer.Option("--pii-model", help="Count names as personal data: `winnow`, spacy:NAME, transformers:NAME, gliner:NAME."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look at a data set: sizes, duplicates, personal data, toxicity, overlap, and the ten things to fix first."""
     from curate import audit_report, survey
+    from curate import card as cards
+    from curate import rubric as rubrics
+    from curate.diversity.looking import Looking
+    from curate.page import audit_page, written
+    from curate.report import form_of
 
-    _check_report(out, [*data, *(eval or [])])
+    _check_report(out, [*data, *(eval or []), *(against or [])])
+    if card is not None:
+        cards.checked(card, licence)
+        _check_report(card, [*data, *(eval or []), *(against or [])])
+    if (namer is None) != (namer_model is None):
+        raise BadInput("a model that names topics needs its server and its name", hint="--namer URL --namer-model NAME")
+    looking = Looking(against or (), briefs is not None, _server(namer, namer_model))
+    voice = rubrics.read(rubric) if rubric else None
+    page = audit_page.WANTED if out is not None and form_of(out) == "html" else {}
+    with _progress() as progress:
+        models = _models(encoder, progress, precision=precision.value, names=pii_model)
+        found = survey.audit_files(
+            data, eval or [], models, shipped=_shipped(), format=format.value, rubric=voice, looking=looking,
+            progress=progress, **page,
+        )
+    if out is not None and page and (lacking := written.write(audit_page.report(found), out)):
+        aside(lacking)
+    if card is not None:
+        cards.write(found, card, licence=licence)
+        aside(f"dataset card: {card}")
+    if briefs is not None and found.diversity is not None and found.diversity.briefs is not None:
+        found.diversity.briefs.write(briefs)
+        aside(f"{found.diversity.briefs}: {briefs}")
+    _tell(audit_report.report(found), None if page else out, as_json)
+    if page:
+        aside(f"report: {out}")
+    _keep_small()
+
+
+@app.command("map", epilog="Example: winnow map chats.jsonl")
+def map_(
+    data: Data,
+    port: Annotated[int, typer.Option("--port", help="Port on this machine.")] = 5055,
+    format: FormatFlag = Format.auto,
+    encoder: EncoderFlag = None,
+    precision: PrecisionFlag = Precision.auto,
+) -> None:
+    """Open the queries of a data set in Embedding Atlas, on this machine, until Ctrl-C: for sets too large for a page."""
+    from curate import files, survey
+    from curate.page import atlas
+
+    atlas.check()
     with _progress() as progress:
         models = _models(encoder, progress, precision=precision.value)
-        found = survey.audit_files(data, eval or [], models, shipped=_shipped(), format=format.value, progress=progress)
-    _tell(audit_report.report(found), out, as_json)
-    _keep_small()
+        chats = files.read(data, format=format.value).chats
+        shown = survey.mask(models)(chats)
+        rows = atlas.table(chats, shown, models.encoder.encode, cache=models.encoder.cache, progress=progress)
+    aside(f"{rows.height:,} queries at http://{atlas.HOST}:{port}; Ctrl-C ends it")
+    atlas.show(rows, port)
 
 
 @app.command(epilog="Example: winnow dedup big.jsonl.gz -o deduplicated")
@@ -154,6 +222,36 @@ def dedup(
         )
     for note in done.summary["notes"]:
         aside(note)
+    _say(done, done.to_dict(), as_json)
+
+
+@app.command(epilog="Example: winnow select chats.jsonl -k 500 -o chosen")
+def select(
+    data: Data,
+    k: Annotated[int, typer.Option("-k", "--rows", help="Choose so many rows.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for chosen.jsonl, the ledger and the curve.")],
+    rule: Annotated[
+        str, typer.Option("--rule", help="facility-location, k-centre, or quality.")
+    ] = "facility-location",
+    by_topic: Annotated[bool, typer.Option("--by-topic", help="Give each topic its share of the rows.")] = False,
+    quality: Annotated[str | None, typer.Option("--quality", help="The number of a row that is its quality.")] = None,
+    weight: Annotated[float, typer.Option(help="Weight of quality against coverage, 0 to 1.")] = 0.3,
+    seed: Annotated[int, typer.Option(help="For topics, and for the random rows beside the choice.")] = 0,
+    encoder: EncoderFlag = None,
+    precision: PrecisionFlag = Precision.auto,
+    format: FormatFlag = Format.auto,
+    as_json: AsJson = False,
+) -> None:
+    """Choose the rows that stand best for all, under a budget; every row left out names the one that stands for it."""
+    from curate import encoder as encoders
+    from curate.diversity import selected
+
+    with _progress() as progress:
+        model = encoders.load(encoder, precision=precision.value, cache=_cache(), progress=progress)
+        done = selected.select_files(
+            data, out, model, k, rule=rule, by_topic=by_topic, quality=quality, weight=weight, seed=seed,
+            format=format.value, progress=progress,
+        )  # fmt: skip
     _say(done, done.to_dict(), as_json)
 
 
@@ -589,6 +687,12 @@ def _promises(target: Path, progress: Any) -> Any:
     return promises.verify_dedup(target, _models(asked.encoder, progress, asked), progress)
 
 
+def _server(url: str | None, model: str | None) -> Any:
+    from curate.server import Server
+
+    return Server(url, model) if url is not None and model is not None else None
+
+
 def _keep_small() -> None:
     """After a run, never during one: what was used longest ago leaves a cache that has grown past its cap."""
     from curate import cache_report
@@ -619,14 +723,17 @@ def _shipped() -> list[Path]:
     return subject.shipped_eval_files()
 
 
-def _models(name: str | None, progress: Any, recipe: Any = None, precision: Any = "auto") -> Any:
+def _models(
+    name: str | None, progress: Any, recipe: Any = None, precision: Any = "auto", names: str | bool | None = None
+) -> Any:
     from curate import detectors
 
     threshold = recipe.pii.threshold if recipe is not None and recipe.pii else None
     numbers = precision if recipe is None else recipe.precision
-    names = recipe is not None and bool(recipe.pii) and recipe.pii.names != "none"
+    wanted = recipe is not None and bool(recipe.pii) and recipe.pii.names != "none"
+    names = names or (wanted and (recipe.pii.model or True))
     return detectors.load(
-        name, precision=numbers, pii_threshold=threshold, names=names, cache=_cache(), progress=progress
+        name, precision=numbers, pii_threshold=threshold, names=names or False, cache=_cache(), progress=progress
     )
 
 

@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 SCRIPTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "planted": ((), ()),
     "pii": (("pii/pii_test.jsonl.gz",), ()),
+    "pii/names.py": (("pii/pii_test.jsonl.gz", "pii/wnut17dev.conll"), ()),
     "toxicity": (
         (
             "toxicity/toxicity_test.jsonl.gz", "chat/dolly_15k.jsonl.gz", "chat/alpaca_en_demo.json",
@@ -24,6 +25,7 @@ SCRIPTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "refusals": (("guardrails/refusal_labels.jsonl.gz",), ()),
     "overlap": (("overlap/contamination_pairs.jsonl.gz",), ()),
     "scale": ((), ()),
+    "diversity": (("chat/dolly_15k.jsonl.gz",), ()),
     "rerun": (("chat/dolly_15k.jsonl.gz", "chat/mt_bench_question.jsonl"), ()),
     "dedup": (("dedup/dedup_planted.jsonl.gz", "dedup/dedup_truth.jsonl.gz"), ()),
 }  # fmt: skip
@@ -49,9 +51,14 @@ def main() -> None:
     sys.exit(bool(failed))
 
 
+def script_of(name: str) -> Path:
+    """A folder's `measure.py`, or the script that is named."""
+    return HERE / name if name.endswith(".py") else HERE / name / "measure.py"
+
+
 def absent(name: str, data: Path) -> list[str]:
     """What a benchmark lacks to run."""
-    script = HERE / name / "measure.py"
+    script = script_of(name)
     missing = [file for file in SCRIPTS[name][0] if not (data / file).exists()]
     return missing if script.exists() else [script.name, *missing]
 
@@ -59,7 +66,7 @@ def absent(name: str, data: Path) -> list[str]:
 def command(name: str, data: Path) -> list[str]:
     """How a benchmark is called."""
     given = () if name in WITHOUT_DATA else ("--data", str(data))
-    return [sys.executable, str(HERE / name / "measure.py"), *given, *SCRIPTS[name][1]]
+    return [sys.executable, str(script_of(name)), *given, *SCRIPTS[name][1]]
 
 
 if __name__ == "__main__":

@@ -17,10 +17,14 @@ import polars as pl
 
 from curate import chats as chat
 from curate import lengths, problems
+from curate.bias import Bias
 from curate.canaries import Canaries
+from curate.diversity.measure import Diversity
 from curate.outcome import Outcome
 from curate.overlap import Check, EvalFile
+from curate.page.layout import Layout
 from curate.problems import Problem
+from curate.quality import Faults
 from curate.samples import Mask, Samples
 
 SAMPLES = 5
@@ -58,8 +62,13 @@ class Audit:
     cases: Samples = field(repr=False)
     detectors: Mapping[str, str]
     planted: Canaries | None = field(default=None, repr=False)
-
+    faults: Faults | None = field(default=None, repr=False)
+    bias: Bias | None = field(default=None, repr=False)
+    diversity: Diversity | None = field(default=None, repr=False)
+    combinations: Mapping[str, int] | None = None  # that find a person -> rows; None: not looked for
+    left: int | None = None  # values that the search still finds after replacement; None: not searched again
     shown: int = SAMPLES  # rows that the report shows of each problem
+    layout: Layout | None = field(default=None, repr=False)  # of the queries, where a page was asked for
 
     def __str__(self) -> str:
         head = f"{self.rows + self.quarantined:,} rows read, {self.quarantined:,} broken"
@@ -79,21 +88,29 @@ def audit(
     mask: Mask | None = None,
     detectors: Mapping[str, str] | None = None,
     planted: Canaries | None = None,
+    faults: Faults | None = None,
+    bias: Bias | None = None,
+    diversity: Diversity | None = None,
+    combinations: pl.DataFrame | None = None,
+    left: int | None = None,
     short_words: int = SHORT_WORDS,
     long_words: int = LONG_WORDS,
     samples: int = SAMPLES,
+    layout: Layout | None = None,
 ) -> Audit:
     """Gather what the steps found on the raw rows.
 
     `outcomes` holds, under the names of `STEPS`, what each step returned when it ran by itself on `chats`; `check` adds
     the overlap step's. `quarantined` has the columns `source` and `reason`. `turn_scores` is `toxicity.turn_scores`.
-    Without `mask` no text of a row is shown. `detectors` (what: name and fingerprint) is printed as given.
+    `combinations` is `doxxing.count`, and `left` what is found again after replacement. Without `mask` no text of a row is shown. `detectors` (what: name and fingerprint) is printed as given.
     """
     outcomes = {**outcomes, "overlap": check.outcome} if check else dict(outcomes)
     of = chats.height + quarantined.height
     measures = lengths.measure(chats)
     found = problems.from_outcomes(outcomes, of)
-    found += [problems.broken(quarantined, of), problems.conflicts(chats, outcomes, of)]
+    found += [problems.broken(quarantined, of)]
+    found += [] if combinations is None else [problems.combined(combinations, of)]
+    found += [problems.conflicts(chats, outcomes, of)] if faults is None else problems.from_faults(faults.rows, of)
     found += problems.unusual(measures, of, short_words=short_words, long_words=long_words)
     if turn_scores is not None:
         found += [
@@ -125,7 +142,13 @@ def audit(
         cases=Samples.of(cases, wanted, mask),
         detectors=dict(detectors or {}),
         planted=planted,
+        faults=faults,
+        bias=bias,
+        diversity=diversity,
+        combinations=None if combinations is None else _rows_by(combinations),
+        left=left,
         shown=samples,
+        layout=layout,
     )
 
 
@@ -156,6 +179,12 @@ def _systems(chats: pl.DataFrame) -> tuple[tuple[str, int], ...]:
             first.setdefault(said, row)
             count[said] += 1
     return tuple(sorted(((first[said], n) for said, n in count.items()), key=lambda line: (-line[1], line[0])))
+
+
+def _rows_by(combinations: pl.DataFrame) -> dict[str, int]:
+    """Combination -> rows that hold it, most first."""
+    counts = combinations.group_by("combination").agg(pl.col("row_id").n_unique())
+    return dict(counts.sort("row_id", "combination", descending=[True, False]).iter_rows())
 
 
 def _by_kind(done: Outcome | None) -> dict[str, tuple[int, int]]:

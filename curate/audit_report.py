@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from curate import bias_report, lengths, plots, problems, quality_report, stats
 from curate import chats as chat
-from curate import lengths, plots, problems, stats
 from curate.audit import STEPS, Audit
+from curate.diversity import sections as diversity
 from curate.problems import Problem
 from curate.report import Block, Cell, Column, Fact, Figure, Finding, Note, Pair, Plot, Report, Section, Table
 
@@ -30,11 +31,15 @@ def report(found: Audit) -> Report:
     )
     sections = (
         _top(found),
+        *quality_report.sections(found),
+        *bias_report.sections(found),
         _sizes(found),
         _personal(found),
+        _combinations(found),
         _planted(found),
         _duplicates(found),
         _overlap(found),
+        *diversity.sections(found.diversity),
         _broken(found),
         _about(found),
     )
@@ -147,6 +152,20 @@ def _personal(found: Audit) -> Section | None:
     )
 
 
+def _combinations(found: Audit) -> Section | None:
+    """How many rows hold what together finds a person."""
+    if not found.combinations:
+        return None
+    shares = {name: stats.wilson(rows, found.rows) for name, rows in found.combinations.items()}
+    lines = tuple((name, rows, Figure.of(shares[name], "%")) for name, rows in found.combinations.items())
+    said = (
+        "Parts that may be harmless alone, within reach of one another in one turn and of a private person as far as the text tells. "
+        "They are looked for with the finder of names, also where curation is not asked to replace names."
+    )
+    columns = (Column("together"), Column("rows", "number"), Column("share of rows", "number"))
+    return Section("Combinations that find a person", said, (Table(columns, lines),))
+
+
 def _planted(found: Audit) -> Section | None:
     """What the finder misses, as far as invented values can tell."""
     if found.planted is None or not found.planted.table.height:
@@ -166,6 +185,8 @@ def _planted(found: Audit) -> Section | None:
         "that does not. The sentences are ours, so real data is found less often; what is spelt out or hinted at is not in here."
     )
     blocks: list[Block] = [Table(columns, lines)]
+    if found.left is not None:
+        blocks.append(Note(f"After replacement the same search finds {found.left:,} values in these rows."))
     if found.planted.not_planted:
         blocks.append(Note(f"Not planted: {', '.join(found.planted.not_planted)}."))
     return Section("What the search for personal data misses", said, tuple(blocks))

@@ -20,6 +20,7 @@ from curate.progress import Progress, silent
 from curate.toxicity import Scorer
 from curate.with_names import with_names
 
+SHIPPED = "winnow"  # the name of the finder of names that ships
 FACTS = ("name", "precision", "dimensions", "max_tokens", "fingerprint")
 
 
@@ -30,6 +31,15 @@ class Models:
     encoder: Encoder
     find_pii: Finder
     score_toxicity: Scorer
+
+    @cached_property
+    def find_named(self) -> Finder:
+        """The finder of personal data, and names with it, also where the run itself looks for none."""
+        if "PERSON" in self.find_pii.kinds:
+            return self.find_pii
+        from curate import names
+
+        return with_names(self.find_pii, names.load(cache=self.find_pii.cache))
 
     @cached_property
     def judge(self) -> Judge:
@@ -64,19 +74,24 @@ def load(
     *,
     precision: Precision = "auto",
     pii_threshold: float | None = None,
-    names: bool = False,
+    names: bool | str = False,
     cache: Cache | None = None,
     progress: Progress = silent,
 ) -> Models:
     """The embedded models, with the encoder `name` in place of the default one. Weights are read at their first use.
 
-    With `names` the finder of personal data looks for names of persons, places and organisations too.
+    With `names` the finder of personal data looks for names of persons, places and organisations too: with the finder that
+    ships, or with a model that presidio loads ("spacy:en_core_web_lg", see `names_presidio`).
     """
     finder = pii.load(threshold=pii_threshold or pii.THRESHOLD, cache=cache)
     if names:
         from curate import names as finder_of_names
+        from curate import names_presidio
 
-        finder = with_names(finder, finder_of_names.load(cache=cache))
+        other = isinstance(names, str) and names != SHIPPED
+        finder = with_names(
+            finder, names_presidio.named(str(names), cache=cache) if other else finder_of_names.load(cache=cache)
+        )
     return Models(
         encoder.load(name, precision=precision, cache=cache, progress=progress), finder, toxicity.load(cache=cache)
     )

@@ -110,6 +110,126 @@ BY_RULE: dict[str, Kind] = {
     ),
 }
 
+NO_KEY = f"{KEEPS} No recipe key removes them: look at them, and mend or delete them in the source."
+ON_REQUEST = f"{KEEPS} To remove them: `validate: {{{{remove: [{{}}]}}}}` in the recipe."
+
+
+def _on_request(name: str) -> str:
+    return ON_REQUEST.format(name)
+
+
+# Faults of `quality.faults` -> what they mean to a person.
+BY_FAULT: dict[str, Kind] = {
+    "answer breaks off": Kind(
+        "answers that end in the middle or in a stray sign",
+        "warning",
+        "A length limit or a slip left them so: the model learns to stop there too.",
+        _on_request("answer breaks off"),
+    ),
+    "refusal": Kind(
+        "answers that refuse",
+        "notice",
+        "Wanted where the question calls for it; elsewhere the model learns to decline what it could answer.",
+        _on_request("refusal"),
+    ),
+    "speaks as a model": Kind(
+        "answers that talk of being a language model",
+        "warning",
+        "Phrases of the model that wrote the data, given to a question that does not ask for them.",
+        _on_request("speaks as a model"),
+    ),
+    "unfilled placeholder": Kind(
+        "answers with a placeholder that nobody filled in",
+        "warning",
+        "The model learns to say the placeholder.",
+        _on_request("unfilled placeholder"),
+    ),
+    "control marks": Kind(
+        "rows with marks of a chat template in the text",
+        "warning",
+        "Such marks end turns: inside a text they cut it in two when a model is trained or asked.",
+        _on_request("control marks"),
+    ),
+    "near echo": Kind(
+        "answers that give back nearly the whole question",
+        "warning",
+        "They repeat the question, or the passage in it, and add nothing.",
+        _on_request("near echo"),
+    ),
+    "loops": Kind(
+        "answers that go round in circles",
+        "warning",
+        "The same words again and again to the end.",
+        _on_request("loops"),
+    ),
+    "other language": Kind(
+        "answers in another language than the question",
+        "warning",
+        "Nobody asked for the other language.",
+        _on_request("other language"),
+    ),
+    "open code fence": Kind(
+        "answers with a code block that stays open",
+        "notice",
+        "The answer was cut, or the closing fence was lost: what follows is shown as code.",
+        _on_request("open code fence"),
+    ),
+    "broken JSON": Kind(
+        "answers with JSON that does not parse",
+        "warning",
+        "Whoever asks for JSON reads it with a program.",
+        _on_request("broken JSON"),
+    ),
+    "misread text": Kind(
+        "rows whose text was read in the wrong encoding",
+        "warning",
+        "Letters came out as others, or marks of a page were left in.",
+        _on_request("misread text"),
+    ),
+    "off the question": Kind(
+        "answers that have nothing to do with their question",
+        "warning",
+        "They lie as far from their question as a random answer of this set does, and share no word with it.",
+        NO_KEY,
+    ),
+    "label noise": Kind(
+        "rows whose label is doubtful",
+        "notice",
+        "Nearly all rows that ask alike have one other label.",
+        f"{KEEPS} Look at them: the label may be wrong, or the question is an exception.",
+    ),
+    "contradiction": Kind(
+        "rows whose answer contradicts another row's",
+        "warning",
+        "The same question, and two short answers that differ in a number, a \"not\", or a yes.",
+        f"{KEEPS} Look at them: only you can tell which is right.",
+    ),
+    "no system prompt": Kind(
+        "rows without a system prompt",
+        "notice",
+        "Most rows of the set have one, so it may have been forgotten here.",
+        NO_KEY,
+    ),
+    "extreme length": Kind(
+        "rows far longer than the rest",
+        "notice",
+        "Their question or answer lies above the middle half of the set by three times its width, on a scale of factors.",
+        NO_KEY,
+    ),
+    "off voice": Kind(
+        "rows off the voice",
+        "warning",
+        "An answer fails the rubric that was named.",
+        NO_KEY,
+    ),
+}  # fmt: skip
+
+COMBINED = Kind(
+    "rows that tell who and where a person is",
+    "critical",
+    "Each part may be harmless; together they find somebody: a name and a home, a name with employer and town, age with post and town.",
+    "winnow curate replaces what has a form of its own; names, towns and employers too with `pii: {names: private}` in the recipe.",
+)
 BROKEN = Kind(
     "rows that cannot be read",
     "warning",
@@ -195,6 +315,12 @@ def from_outcomes(outcomes: Mapping[str, Outcome], of: int) -> list[Problem]:
     ]
 
 
+def from_faults(faults: Mapping[str, Mapping[str, Mapping[str, Cell]]], of: int) -> list[Problem]:
+    """One problem per named fault of `quality.faults`; rows with another answer elsewhere are conflicts."""
+    kinds = BY_FAULT | {"other answer": CONFLICT}
+    return [Problem(kinds[name], tuple(rows), of, rows) for name, rows in faults.items()]
+
+
 def _said(line: Mapping[str, Any]) -> dict[str, Cell]:
     eval_file = json.loads(line["evidence"]).get("eval_file")
     twin = case_name(eval_file, line["twin"]) if eval_file and line["twin"] else line["twin"]
@@ -204,6 +330,15 @@ def _said(line: Mapping[str, Any]) -> dict[str, Cell]:
 def case_name(eval_file: str, case_id: str) -> str:
     """An eval item by file and id: two files may use one id."""
     return f"{eval_file}#{case_id}"
+
+
+def combined(found: pl.DataFrame, of: int) -> Problem:
+    """Rows with combinations that find a person (`doxxing.count`), and which."""
+    kinds: dict[str, list[str]] = {}
+    for row, name in found.select("row_id", "combination").iter_rows():
+        if name not in kinds.setdefault(row, []):
+            kinds[row].append(name)
+    return Problem(COMBINED, tuple(kinds), of, {row: {"reason": "; ".join(names)} for row, names in kinds.items()})
 
 
 def broken(quarantined: pl.DataFrame, of: int) -> Problem:

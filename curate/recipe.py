@@ -27,8 +27,16 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+FAULTS = Literal[
+    "answer breaks off", "refusal", "speaks as a model", "unfilled placeholder", "control marks", "near echo", "loops",
+    "other language", "open code fence", "broken JSON", "misread text",
+]  # fmt: skip
+
+
 class Validate(_Strict):
-    """Rows that no trainer should see: echoes of the question, garbled text."""
+    """Rows that no trainer should see: echoes of the question, garbled text; and, on request, those with named faults."""
+
+    remove: tuple[FAULTS, ...] = ()
 
 
 class Exact(_Strict):
@@ -50,14 +58,22 @@ class Semantic(_Strict):
 class Pii(_Strict):
     """Personal data, replaced by numbered placeholders, invented values (`surrogate`) or masks.
 
-    `names`: whether names are looked for, and which of them count (`private_names`); `same_across_rows`: one value has one
+    `names`: whether names are looked for, and which of them count (`private_names`); `model`: what finds them in place of the
+    finder that ships (`spacy:NAME`, `transformers:NAME`, `gliner:NAME`; on this machine already); `same_across_rows`: one value has one
     invented value in the whole data set, not only in its row.
     """
 
     replace: Literal["placeholder", "surrogate", "mask"] = "placeholder"
     threshold: float | None = Field(None, gt=0, le=1)
     names: Literal["none", "private", "all"] = "none"
+    model: str | None = None
     same_across_rows: bool = False
+
+    @model_validator(mode="after")
+    def _model_for_names(self) -> "Pii":
+        if self.model and self.names == "none":
+            raise ValueError(f"a model finds names, so say which: {{model: {self.model}, names: private}}")
+        return self
 
 
 class Toxicity(_Strict):

@@ -12,14 +12,30 @@ from types import MappingProxyType
 
 import polars as pl
 
-from curate import canaries, dedup, files, iteration, overlap, pii, quality, replacement, toxicity
-from curate.audit import Audit, audit
+from curate import (
+    bias,
+    canaries,
+    dedup,
+    doxxing,
+    files,
+    iteration,
+    overlap,
+    pii,
+    private_names,
+    quality,
+    replacement,
+    toxicity,
+)
+from curate.audit import SAMPLES, Audit, audit
 from curate.datadiff import DataDiff, Measured, diff
 from curate.detectors import Models
+from curate.diversity.looking import Looking
 from curate.errors import BadInput
 from curate.evalset import EvalFile
 from curate.outcome import Outcome
+from curate.page.layout import Layout, laid_out
 from curate.progress import Progress, silent
+from curate.rubric import Rubric
 from curate.samples import Mask
 from curate.unchanged import carried, unchanged
 
@@ -28,20 +44,25 @@ StandIns = Mapping[str, Collection[str]]  # row id -> invented values in it
 
 def duplicates(chats: pl.DataFrame, models: Models, progress: Progress = silent) -> dict[str, Outcome]:
     """What each of the three kinds of deduplication would remove from these rows, at the default thresholds."""
+    return compared(chats, models, progress)[0]
+
+
+def compared(
+    chats: pl.DataFrame, models: Models, progress: Progress = silent
+) -> tuple[dict[str, Outcome], pl.DataFrame]:
+    """The three outcomes, and the rows that answer one question otherwise (`Semantic.conflicts`)."""
     exact = dedup.exact(chats)
-    return {
-        "exact": exact,
-        "near": dedup.near(exact.kept, progress=progress),
-        "semantic": dedup.semantic(
-            exact.kept,
-            models.encoder.encode,
-            models.judge,
-            latin_only=models.encoder.english_only,
-            slack=models.encoder.slack,
-            exact=models.encoder.exact().encode,
-            progress=progress,
-        ).outcome,
-    }
+    near = dedup.near(exact.kept, progress=progress)
+    semantic = dedup.semantic(
+        exact.kept,
+        models.encoder.encode,
+        models.judge,
+        latin_only=models.encoder.english_only,
+        slack=models.encoder.slack,
+        exact=models.encoder.exact().encode,
+        progress=progress,
+    )
+    return {"exact": exact, "near": near, "semantic": semantic.outcome}, semantic.conflicts
 
 
 def audit_files(
@@ -51,16 +72,25 @@ def audit_files(
     *,
     shipped: Sequence[Path] = (),
     format: str = "auto",
+    rubric: Rubric | None = None,
+    looking: Looking = Looking(),
+    samples: int = SAMPLES,
+    with_map: bool = False,
     progress: Progress = silent,
 ) -> Audit:
-    """Read the files, run every step on the rows as they are, and gather what was found."""
+    """Read the files, run every step on the rows as they are, and gather what was found; `rubric` is the voice to keep.
+
+    `samples` rows of each problem can be shown; `with_map` lays out the queries too. `looking` says against which
+    files the rows' topics are held.
+    """
     read = files.read(data, format=format)
     eval_files = overlap.read_eval_files(eval_paths, shipped) if eval_paths else []
     scores = toxicity.turn_scores(read.chats, models.score_toxicity, progress=progress)
     threshold = models.score_toxicity.threshold
+    copies, conflicts = compared(read.chats, models, progress)
     outcomes = {
         "validate": quality.validate(read.chats),
-        **duplicates(read.chats, models, progress),
+        **copies,
         "pii": replacement.replace(read.chats, models.find_pii, progress),
         "toxicity": toxicity.drop_scored(read.chats, scores, threshold=threshold),
     }
@@ -77,7 +107,30 @@ def audit_files(
         mask=mask(models),
         detectors=models.named(),
         planted=canaries.measure(read.chats, models.find_pii),
+        combinations=doxxing.count(read.chats, models.find_named, progress, choose=private_names.private),
+        left=pii.scan(outcomes["pii"].kept, models.find_pii, progress, but=replacement.put_there(outcomes["pii"].ledger)).height,
+        samples=samples,
+        layout=_layout(read.chats, outcomes["pii"].kept, models, progress) if with_map else None,
+        diversity=looking.at(read.chats, eval_paths, models, mask(models), progress),
+        faults=quality.faults(
+            read.chats,
+            encode=models.encoder.encode,
+            latin_only=models.encoder.english_only,
+            conflicts=conflicts,
+            doubles={row for done in copies.values() for row in done.removed["id"]},
+            rubric=rubric,
+        ),
+        bias=bias.measure(
+            read.chats,
+            scores,
+            threshold=threshold,
+            scorer=" ".join(filter(None, (models.score_toxicity.bias, models.score_toxicity.limits))),
+        ),
     )
+
+
+def _layout(chats: pl.DataFrame, masked: pl.DataFrame, models: Models, progress: Progress) -> Layout:
+    return laid_out(chats, masked, models.encoder.encode, cache=models.encoder.cache, progress=progress)
 
 
 def _overlap(chats: pl.DataFrame, eval_files: Sequence[EvalFile], models: Models, progress: Progress) -> overlap.Check:

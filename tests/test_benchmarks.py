@@ -28,7 +28,7 @@ REWORDED = "If Ann owns 12 red apples and Ben owns 7 green pears, what is the nu
 
 @pytest.mark.parametrize("name", sorted(every.SCRIPTS))
 def test_a_script_says_how_it_is_called(name: str) -> None:
-    script = ROOT / "benchmarks" / name / "measure.py"
+    script = every.script_of(name)
     done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout
@@ -131,11 +131,14 @@ def test_replacing_between_marks_leaves_the_rest(tmp_path: Path) -> None:
     assert "/" not in machine.described()
 
 
-def _run(kept: Sequence[str], ledger: Sequence[dict[str, Any]]) -> planted_measure.Run:
+def _run(
+    kept: Sequence[str], ledger: Sequence[dict[str, Any]], findings: dict[str, frozenset[str]] | None = None
+) -> planted_measure.Run:
     columns = dict.fromkeys(("row_id", "step", "action", "twin"), pl.String)
     rows = pl.DataFrame({"id": ["a", "b", "c"]})
     texts = {row: json.dumps({"text": "call 555-0100"}) for row in kept}
-    return planted_measure.Run(rows, frozenset({9}), texts, pl.DataFrame(ledger, schema=columns), frozenset())
+    gone = pl.DataFrame(ledger, schema=columns)
+    return planted_measure.Run(rows, frozenset({9}), texts, gone, frozenset(), findings or {})
 
 
 def test_planted_faults_by_hand() -> None:
@@ -152,6 +155,23 @@ def test_planted_faults_by_hand() -> None:
     assert planted_measure.found(personal | {"id": "b"}, _run("ac", [gone])) == planted_measure.GONE
     broken = exact | {"id": None, "line": 9, "fault": "broken", "kind": "not-json"}
     assert planted_measure.found(broken, _run("abc", [])) == "found"
+
+
+def test_findings_of_the_audit_by_hand() -> None:
+    """Of two rows that speak as a model one is named, beside a copy of it, a row with another fault and a sound one."""
+    facts = [
+        {"id": "a", "line": 1, "fault": "off-voice", "kind": "as-an-ai", "twin": None},
+        {"id": "b", "line": 2, "fault": "off-voice", "kind": "old-bot", "twin": None},
+        {"id": "c", "line": 3, "fault": "exact", "kind": "identical", "twin": "a"},
+        {"id": "d", "line": 4, "fault": "toxic", "kind": "assistant", "twin": None},
+    ]
+    run = _run("abcde", [], {"speaks as a model": frozenset("acde")})
+    printed = planted_measure.findings_table(pl.DataFrame(facts), run)
+    line = next(line for line in printed.splitlines() if line.startswith("| speaks as a model |"))
+    assert [cell.strip() for cell in line.split("|")][2:4] == ["4", "2"]
+    assert "50 %" in line.split("|")[4]
+    assert "50 %" in line.split("|")[5]
+    assert [cell.strip() for cell in line.split("|")][6:8] == ["1", "1"]
 
 
 def test_a_step_is_right_about_a_planted_group_only() -> None:

@@ -50,7 +50,7 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
 
 
 def test_the_help_names_the_commands_in_the_order_of_the_loop() -> None:
-    loop = ["audit", "dedup", "split", "curate", "verify", "certify", "why", "restore", "thresholds", "calibrate",
+    loop = ["audit", "map", "dedup", "select", "split", "curate", "verify", "certify", "why", "restore", "thresholds", "calibrate",
             "label", "train", "eval", "diff", "cache", "demo"]  # fmt: skip
     assert loop == COMMANDS
 

@@ -1,4 +1,4 @@
-"""What the default pipeline does with faults that were planted on purpose: recall by fault, precision by step.
+"""What the default pipeline does with faults that were planted on purpose: recall by fault, precision by step and by finding.
 
     python benchmarks/planted/measure.py [--data FOLDER] [--write]
 
@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from benchmarks import machine
-from curate import cache, encoder, files, overlap, pii, steps, toxicity
+from curate import cache, encoder, files, overlap, pii, quality, rubric, steps, survey, toxicity
 from curate.detectors import Models
 from curate.errors import BadInput, WinnowError
 from curate.recipe import Recipe
@@ -29,7 +29,19 @@ DUPLICATES = ("exact", "near", "paraphrase")
 DEDUP_STEPS = ("exact", "near", "semantic", "exact again")
 KEPT = ("template", "overlap-template", "benign", "oddity")
 GONE = "gone before, as a planted duplicate"
-NO_STEP_YET = ("conflict", "off-voice")
+REPORTED = ("conflict", "off-voice")
+# Finding of the audit -> the faults and kinds that were planted for it. In a mutual one the twin is a row of the finding too.
+PLANTED_FOR: dict[str, tuple[tuple[str, str], ...]] = {
+    "contradiction": (("conflict", "contradicts"),),
+    "contradiction or other answer": (("conflict", "contradicts"),),
+    "speaks as a model": (("off-voice", "as-an-ai"), ("off-voice", "old-bot")),
+    "answer breaks off": (("near", "truncated-answer"),),
+    "answer breaks off, or is cut short beside the whole one": (("near", "truncated-answer"),),
+    "off voice": tuple(
+        [("off-voice", kind) for kind in ("all-caps", "as-an-ai", "jargon", "no-sign-off", "old-bot")]
+    ),
+}  # fmt: skip
+MUTUAL = ("contradiction", "contradiction or other answer")
 # The fault that each step is for. A duplicate is right in whichever of the three steps it is found.
 STEP_FOR = dict.fromkeys(DEDUP_STEPS, DUPLICATES) | {
     "pii": ("pii",), "toxicity": ("toxic",), "overlap": ("overlap",), "quarantine": ("broken",)
@@ -45,6 +57,7 @@ class Run:
     kept: dict[str, str]  # row id -> the whole row as JSON text
     ledger: pl.DataFrame
     toxic_queries: frozenset[str]
+    findings: dict[str, frozenset[str]]  # of the audit, on the rows as they were read -> row ids
 
     def removed_by(self, row: str) -> str | None:
         """The step that removed the row."""
@@ -61,7 +74,7 @@ def main() -> None:
     try:
         done = curated(options.data)
         truth = planted(options.data, done.chats)
-        by_step = steps_table(truth, done)
+        by_step = f"{steps_table(truth, done)}\n\n{findings_table(truth, done)}"
         full = f"{faults_table(truth, done)}\n\n{by_step}"
         print(f"{full}\n\n{machine.described()}")
         if options.write:
@@ -84,7 +97,27 @@ def curated(folder: Path) -> Run:
     insulted = scores.filter(pl.col("score") >= models.score_toxicity.threshold, pl.col("role") == "user")
     kept = {row["id"]: json.dumps(row, ensure_ascii=False) for row in done.kept.iter_rows(named=True)}
     lines = frozenset(_line(source) for source in read.quarantined["source"])
-    return Run(read.chats, lines, kept, done.ledger, frozenset(insulted["row_id"]))
+    return Run(read.chats, lines, kept, done.ledger, frozenset(insulted["row_id"]), named(read.chats, models, folder))
+
+
+def named(chats: pl.DataFrame, models: Models, folder: Path) -> dict[str, frozenset[str]]:
+    """What the audit names in the rows, under the names of `quality.faults`; the rubric is the sample's."""
+    copies, conflicts = survey.compared(chats, models)
+    voice = rubric.read(ROOT / "rubrics" / "brindlewick-voice.yaml") if folder == ROOT / "sample_data" else None
+    found = quality.faults(
+        chats,
+        encode=models.encoder.encode,
+        conflicts=conflicts,
+        doubles={row for done in copies.values() for row in done.removed["id"]},
+        rubric=voice,
+    )
+    by_name = {name: frozenset(rows) for name, rows in found.rows.items()}
+    cut = frozenset(copies["near"].ledger.filter(rule="truncated answer")["row_id"])
+    joined = {
+        "contradiction or other answer": by_name["contradiction"] | by_name["other answer"],
+        "answer breaks off, or is cut short beside the whole one": by_name["answer breaks off"] | cut,
+    }
+    return joined | by_name
 
 
 def planted(folder: Path, chats: pl.DataFrame) -> pl.DataFrame:
@@ -148,7 +181,7 @@ def faults_table(truth: pl.DataFrame, run: Run, most_kinds: int | None = None) -
     wanted = {"broken": "set aside", "pii": "replaced", "overlap": "removed", "toxic": "removed"} | dict.fromkeys(
         DUPLICATES, "removed"
     )
-    wanted |= dict.fromkeys(KEPT, "kept") | dict.fromkeys(NO_STEP_YET, "kept (no step looks for it yet)")
+    wanted |= dict.fromkeys(KEPT, "kept") | dict.fromkeys(REPORTED, "kept (the audit names it, below)")
     lines = ["| planted | kind | n | wanted | share (95 % interval) | else |", "|---|---|---|---|---|---|"]
     for fault in wanted:
         facts = truth.filter(fault=fault)
@@ -194,6 +227,40 @@ def steps_table(truth: pl.DataFrame, run: Run) -> str:
         unplanted = kinds.count("unplanted")
         lines.append(f"| {step} | {len(kinds)} | {right} | {other} | {unplanted} | {share(right, len(kinds))} |")
     return "\n".join(lines)
+
+
+def findings_table(truth: pl.DataFrame, run: Run) -> str:
+    """One line per finding of the audit: how many of the rows that were planted for it it names, and how many of its rows were.
+
+    Copies carry the fault of the first, so each counts. Of `off voice` every planted fault that breaks a rule of the rubric is
+    right: what is cut short has no sign-off, and a night shift's insult has none either.
+    """
+    lines = [
+        "| finding of the audit | rows | planted for it | recall (95 % interval) | precision (95 % interval) | another planted fault | clean |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    any_fault = set(truth["id"].drop_nulls())
+    for name, wanted in PLANTED_FOR.items():
+        rows = run.findings.get(name)
+        if rows is None:
+            continue
+        kinds = truth.filter(pl.struct("fault", "kind").is_in([{"fault": f, "kind": k} for f, k in wanted]))
+        meant = set(kinds["id"].drop_nulls()) | (set(kinds["twin"].drop_nulls()) if name in MUTUAL else set())
+        meant |= _copies(truth, meant)
+        right, others = rows & meant, (rows - meant) & any_fault
+        asked = set(kinds["id"].drop_nulls())
+        lines.append(
+            f"| {name} | {len(rows)} | {len(asked)} | {share(len(asked & rows), len(asked))} | {share(len(right), len(rows))} | "
+            f"{len(others)} | {len(rows - meant - any_fault)} |"
+        )
+    return "\n".join(lines)
+
+
+def _copies(truth: pl.DataFrame, rows: set[str]) -> set[str]:
+    """The planted copies of these rows: what is wrong with one is wrong with the other."""
+    pairs = truth.filter(pl.col("fault") == "exact").select("id", "twin").drop_nulls()
+    more = {one for pair in pairs.iter_rows() if set(pair) & rows for one in pair}
+    return more - rows
 
 
 def groups(truth: pl.DataFrame) -> dict[str, str]:

@@ -20,16 +20,19 @@ from curate.errors import BadInput
 from curate.report.blocks import (
     Block,
     Cell,
+    Colouring,
     Column,
     Fact,
     Figure,
     Finding,
     Kind,
+    Map,
     Note,
     Page,
     Pair,
     Passage,
     Plot,
+    Points,
     Section,
     Severity,
     Table,
@@ -43,15 +46,18 @@ __all__ = [
     "SCHEMA_VERSION",
     "Block",
     "Cell",
+    "Colouring",
     "Column",
     "Fact",
     "Figure",
     "Finding",
     "Kind",
+    "Map",
     "Note",
     "Pair",
     "Passage",
     "Plot",
+    "Points",
     "Report",
     "Section",
     "Severity",
@@ -142,5 +148,6 @@ def _plain(value: Any) -> Any:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    # The drawing is for eyes; its numbers stand beside it.
-    return {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.name != "svg"}
+    # A drawing is for eyes, and so are the points of a map; the numbers stand beside them.
+    names = [field.name for field in fields(value) if field.name not in ("svg", "points")]
+    return {name: _plain(getattr(value, name)) for name in names}

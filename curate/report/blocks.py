@@ -6,8 +6,12 @@ The blocks know nothing of terminals, HTML or datasets. Dataset text is put in a
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from curate.stats import Interval
 
@@ -90,12 +94,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells. `total` is how many rows there are when `rows` holds only some: the report then says so."""
+    """Rows of cells. `total` is how many rows there are when `rows` holds only some: the report then says so.
+
+    Of each dataset text the page shows `limit` characters.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""
     total: int | None = None
+    limit: int = 600
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -134,6 +142,42 @@ class Plot:
     alt: str
     numbers: Table
     open: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Colouring:
+    """One way to colour the points of a map: a group for each point, by number; `names` has a name for each number.
+
+    A `quiet` group is grey: it is what nothing is said of.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    groups: npt.NDArray[np.int32] = field(repr=False)
+    quiet: int | None = None
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many points each group has."""
+        return tuple(np.bincount(self.groups, minlength=len(self.names)).tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Rows laid out in two dimensions. `said` is what a point shows of its row: masked, and cut to a line or two."""
+
+    x: npt.NDArray[np.float32] = field(repr=False)
+    y: npt.NDArray[np.float32] = field(repr=False)
+    rows: Sequence[str] = field(repr=False)
+    said: Sequence[str] = field(repr=False)
+    colourings: tuple[Colouring, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Map(Plot):
+    """A picture of points which a page with scripts shows as a map to search, pan and zoom; elsewhere it is a plot."""
+
+    points: Points | None = None
 
 
 @dataclass(frozen=True)

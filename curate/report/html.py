@@ -1,8 +1,11 @@
-"""A report as one self-contained HTML page: escaped text, no script, no request to anywhere.
+"""A report as one self-contained HTML page: escaped text, no request to anywhere, and no script but those it is given.
 
-The page forbids itself every request (`default-src 'none'`); pictures are inline SVG, checked before they are let in.
+The page forbids itself every request (`default-src 'none'`); pictures are inline SVG, checked before they are let in. With
+`Live` the tables and maps of the page come to life; without, and where scripts do not run, the same content stands there.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,7 +13,7 @@ from xml.etree import ElementTree
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from curate.report.blocks import SYMBOLS, Column, Figure, Page, cell_text
+from curate.report.blocks import SYMBOLS, Column, Figure, Map, Page, Points, cell_text
 from curate.report.excerpt import differing, excerpt, visible
 
 TEMPLATE = "page.html.j2"
@@ -20,9 +23,18 @@ _LINK = "{http://www.w3.org/1999/xlink}href"
 _DRAWING = {"svg", "g", "path", "text", "tspan", "rect", "circle", "line", "use", "defs", "clipPath", "title"}
 
 
-def render(page: Page) -> str:
+@dataclass(frozen=True)
+class Live:
+    """What brings a page to life: script elements, the policy that names them, and each map's data as script-safe JSON."""
+
+    policy: str
+    elements: Markup = field(repr=False)
+    data: Callable[[Points], Markup]
+
+
+def render(page: Page, live: Live | None = None) -> str:
     """The whole page as HTML text."""
-    return _template().render(page=page) + "\n"
+    return _template().render(page=page, live=live) + "\n"
 
 
 @cache
@@ -41,8 +53,16 @@ def _template() -> Template:
         "Column": Column,
         "is_figure": lambda cell: isinstance(cell, Figure),
         "kind": lambda block: type(block).__name__,
+        "is_map": lambda block: isinstance(block, Map) and block.points is not None,
     }
     return room.get_template(TEMPLATE)
+
+
+def safe(text: str) -> Markup:
+    """JSON in which no sign can end a script element; ValueError where one can."""
+    if "<" in text:
+        raise ValueError("the JSON of a map holds a <")
+    return Markup(text)
 
 
 def inert(svg: str) -> Markup:

@@ -77,7 +77,9 @@ def propose(
     for few, many in hands.each(_vote, tasks):
         rare += few
         common += many
-    return _counted(Runs(folder / "votes", owned=False), rare, CROWD_SHARE if crowds else SHARE, at_once), Held(rare, common, largest)
+    return _counted(Runs(folder / "votes", owned=False), rare, CROWD_SHARE if crowds else SHARE, at_once), Held(
+        rare, common, largest
+    )
 
 
 def _counted(votes: Runs, rare: Numbers, share: float, at_once: int) -> Iterator[Numbers]:

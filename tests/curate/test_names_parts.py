@@ -249,7 +249,11 @@ def test_quiet_places_lie_in_the_text_in_order(text: str) -> None:
 
 # ---- doubts --------------------------------------------------------------------------------------------------------
 
-GIVEN = {features.hash_of("ann"): 1, features.hash_of("max"): 1 | doubts.COMMON}
+GIVEN = {
+    features.hash_of("street"): 1 << features.LISTS.index("street"),
+    features.hash_of("ann"): 1,
+    features.hash_of("max"): 1 | doubts.COMMON,
+}
 
 
 def settled(text: str, name: str, kind: str = "PERSON", score: float = 0.9) -> bool:
@@ -261,6 +265,39 @@ def settled(text: str, name: str, kind: str = "PERSON", score: float = 0.9) -> b
 def test_in_prose_a_finding_stays() -> None:
     assert settled("Ask Qwxyz in the morning.", "Qwxyz")
     assert settled("The flat is 12 Elm Street, Leeds.", "12 Elm Street, Leeds", "ADDRESS")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "stays"),
+    [
+        ("It ruled from 247 BC to 224 AD.", "247 BC", False),  # an era
+        (
+            "Kenya, Mali, Niger, Oman, Peru, Qatar, Togo 12 won.",
+            "Kenya, Mali, Niger, Oman, Peru, Qatar, Togo 12",
+            False,
+        ),  # a list
+        ("We sold the Ferrari Roma 812 last week.", "Ferrari Roma 812", False),  # nothing says that it is a home
+        ("I live at Dvoranski put 12 now.", "Dvoranski put 12", True),  # said before it
+        ("He is in Hauptstraße 5, as ever.", "Hauptstraße 5", True),  # the word of a street
+        (
+            "Peldu iela 4, LV-1050 Riga",
+            "Peldu iela 4, LV-1050 Riga",
+            False,
+        ),  # four digits behind letters alone are no code
+        ("Oru tee 4, 12345 Tallinn", "Oru tee 4, 12345 Tallinn", True),  # a postal code
+        ("Park Avenue is long.", "Park Avenue", False),  # no house
+    ],
+)
+def test_an_address_has_a_house_and_something_that_says_so(text: str, name: str, stays: bool) -> None:
+    assert settled(text, name, "ADDRESS", 0.6) is stays
+
+
+@pytest.mark.parametrize(
+    "text", ["Is every finite cyclic group of Qwxyz order?", "Find the remainder when Qwxyz divides 7."]
+)
+def test_in_mathematics_a_name_must_be_listed(text: str) -> None:
+    assert not settled(text, "Qwxyz")
+    assert settled(text.replace("Qwxyz", "Ann"), "Ann")
 
 
 @pytest.mark.parametrize(("name", "stays"), [("Ann", True), ("Qwxyz", False), ("max", False)])

@@ -235,7 +235,9 @@ def test_rows_with_two_texts_are_told_one_below_the_other():
     assert "r1   score 0.500\n    query   a question\n  answer  an answer".replace("    query", "  query") in str(
         report
     )
-    assert report.to_html().count("<article") == 1
+    page = report.to_html()
+    assert page.count('<tr class="record">') == 1
+    assert page.index("a question") < page.index("an answer")
 
 
 def test_a_row_of_the_wrong_width_is_refused():

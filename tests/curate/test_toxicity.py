@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import cache, chats, encoder_files, toxicity, toxicity_scorer
-from curate import toxicity_features as features
+from curate import cache, chats, encoder_files, toxicity
 from curate.errors import BadInput, Surroundings
+from curate.toxic import embedded as shipped_scorer
+from curate.toxic import features
 
 SCORE, WORDS = toxicity.load(), toxicity.load("words")
 
@@ -134,7 +135,7 @@ def test_a_long_text_scores_as_its_worst_window_and_says_where():
 
 
 def test_the_fast_sum_equals_a_slow_one():
-    stages, _, _ = toxicity_scorer.embedded()
+    stages, _, _ = shipped_scorer.stages()
     rule = stages.words
     said = "I hate women and you are a stupid fool, aren't you?"
     words = features.words(said)
@@ -149,7 +150,7 @@ def test_the_fast_sum_equals_a_slow_one():
 
 def test_what_words_leave_in_no_doubt_is_not_read_for_its_meaning():
     """A text below the bar has the score that its words give it; one above it has the score of both stages."""
-    stages, _, _ = toxicity_scorer.embedded()
+    stages, _, _ = shipped_scorer.stages()
     read: list[str] = []
 
     class Watched:
@@ -191,7 +192,7 @@ def test_an_insult_is_toxic_and_no_attack_on_a_group():
 
 
 def test_of_a_long_window_no_part_goes_unread():
-    stages, _, _ = toxicity_scorer.embedded()
+    stages, _, _ = shipped_scorer.stages()
     ahead = "zq" * 600  # many tokens, one word
     part, whole = stages.meaning.logits(["you are a worthless idiot", ahead + " you are a worthless idiot"])
     assert whole[0] > 0
@@ -265,20 +266,20 @@ def test_scores_are_pinned():
 
 
 def test_damaged_weights_are_refused(monkeypatch):
-    monkeypatch.setattr(toxicity_scorer, "WEIGHTS_SHA256", "0" * 64)
+    monkeypatch.setattr(shipped_scorer, "WEIGHTS_SHA256", "0" * 64)
     with pytest.raises(Surroundings, match="not the one that was shipped"):
         toxicity.load()
 
 
 def test_missing_weights_are_a_sentence():
     with pytest.raises(Surroundings, match="missing"):
-        toxicity_scorer.checked("toxicity-of-another-age.safetensors", "0" * 64)
+        shipped_scorer.checked("toxicity-of-another-age.safetensors", "0" * 64)
 
 
 def test_bias_of_other_weights_is_not_shown(monkeypatch):
     assert "own bias" in str(SCORE.bias)
-    monkeypatch.setattr(toxicity_scorer, "WEIGHTS_SHA256", "0" * 64)
-    assert toxicity_scorer.bias("both") is None
+    monkeypatch.setattr(shipped_scorer, "WEIGHTS_SHA256", "0" * 64)
+    assert shipped_scorer.bias("both") is None
 
 
 def test_another_scorer_can_take_the_place():

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from curate import chats, toxicity, toxicity_detoxify
+from curate import chats, toxicity
 from curate.errors import BadInput
+from curate.toxic import detoxify as room
 
 CLASSES = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
 VOCABULARY = "[PAD] [UNK] [CLS] [SEP] [MASK] you are an idiot a lovely day the lamp is on . ! la"
@@ -76,7 +77,7 @@ def test_what_cannot_be_read_is_unscored(score: toxicity.Scorer):
 def test_nothing_lies_past_the_end_of_the_model(checkpoint: Path, score: toxicity.Scorer):
     """64 positions: a longer text is read in parts that together are the text, and the worst part counts."""
     said = "la " * 30 + "you are an idiot " * 10 + "the lamp is on ! " * 10
-    model = toxicity_detoxify.Detoxified(checkpoint, every_language=False)
+    model = room.Detoxified(checkpoint, every_language=False)
     parts = list(model.short(said))
     assert "".join(parts) == said
     assert len(parts) > 1
@@ -143,7 +144,7 @@ def test_a_model_that_is_not_here_says_what_fetches_it(tmp_path: Path, monkeypat
 
 def test_a_named_model_with_other_bytes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    place = tmp_path / "hub" / "checkpoints" / toxicity_detoxify.NAMED["unbiased"][0]
+    place = tmp_path / "hub" / "checkpoints" / room.NAMED["unbiased"][0]
     place.parent.mkdir(parents=True)
     place.write_bytes(b"something else")
     with pytest.raises(BadInput, match="damaged or not Detoxify's"):

@@ -1,0 +1,227 @@
+"""Bias in data: how often groups of people come up in the rows, in which tone, how toxic those rows are, and who does which work.
+
+    found = measure(chats, turn_scores, threshold=0.84)
+    print(found)
+
+Every figure stands beside the same figure of the rows that do not mention the group, with n and an interval. Many are compared
+at once, so a difference is only called one when it holds after Holm's correction over all comparisons (Holm 1979, Scand. J.
+Statist. 6:65). Of fewer than FEWEST rows nothing is said. What is found is about these texts, not about any group.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import polars as pl
+
+from curate import stats, toxicity
+from curate.duplicates.said import sides
+from curate.portrayal import occupations, tone
+from curate.portrayal.groups import AXIS, NAMES, mentions
+from curate.stats import Interval
+from curate.toxicity import Counts
+
+FEWEST = 30  # rows on each side of a comparison
+FEWEST_AT_WORK = 20  # rows that speak of an occupation with a pronoun
+ROWS_READ = 600  # of each group, and of the rest, for tone: evenly spread over the ids
+LEVEL = 0.05
+
+Verdict = Literal["higher", "lower", "no difference shown", "too few to say"]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A figure of the rows that mention a group, and its difference from that of the others; `verdict` is corrected."""
+
+    own: Interval
+    difference: Interval
+    p: float | None
+    verdict: Verdict = "too few to say"
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group: rows that mention it on each side, and what is compared."""
+
+    axis: str
+    name: str
+    rows: int  # in question or answer
+    answers: int
+    share: Interval  # of all rows
+    tone: Compared | None
+    unscored: int  # answers that mention it and were read, but have no tone: not English, or not told
+    toxic: Compared | None
+
+
+@dataclass(frozen=True)
+class Work:
+    """One occupation: rows with "she", rows with "he", the share of "she", and whether it differs from the other occupations."""
+
+    name: str
+    she: int
+    he: int
+    share: Interval
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Bias:
+    """What was found, over `rows` rows. `comparisons` is over how many the correction goes."""
+
+    rows: int
+    groups: tuple[Group, ...]
+    work: tuple[Work, ...]
+    all_work: Interval  # the share of "she" over all occupations
+    comparisons: int
+    toxicity: Counts | None = field(default=None, repr=False)
+    scorer: str = field(
+        default="", repr=False
+    )  # what was measured of the toxicity scorer itself, and what it cannot do
+
+    def __str__(self) -> str:
+        lines = [f"{one.name}: {one.rows:,} of {self.rows:,} rows" for one in self.groups if one.rows]
+        told = [
+            f"{one.name}: tone {one.tone.verdict}"
+            for one in self.groups
+            if one.tone and one.tone.verdict in ("higher", "lower")
+        ]
+        told += [
+            f"{one.name}: toxicity {one.toxic.verdict}"
+            for one in self.groups
+            if one.toxic and one.toxic.verdict in ("higher", "lower")
+        ]
+        return "\n".join([*lines, *told, f"occupations with she or he: {len(self.work):,}"])
+
+
+def measure(
+    chats: pl.DataFrame, turn_scores: pl.DataFrame | None = None, *, threshold: float = 0.5, scorer: str = ""
+) -> Bias:
+    """Count mentions in questions and answers, and compare tone and toxicity of the answers; `threshold` is the scorer's."""
+    said = sides(chats)
+    asked, answered = mentions(said.queries), mentions(said.answers)
+    toxic = _toxic_rows(chats, turn_scores, threshold)
+    order = sorted(range(chats.height), key=chats["id"].to_list().__getitem__)
+    groups = [
+        _group(name, asked[name].to_list(), answered[name].to_list(), said.answers, toxic, order) for name in NAMES
+    ]
+    work, all_work = _work(said.answers)
+    counted = None if turn_scores is None else toxicity.count(turn_scores, threshold)
+    return replace(_corrected(chats.height, groups, work, all_work), toxicity=counted, scorer=scorer)
+
+
+def _toxic_rows(chats: pl.DataFrame, turn_scores: pl.DataFrame | None, threshold: float) -> list[bool | None]:
+    """For each row whether an answer of it is toxic; None where no answer was scored."""
+    if turn_scores is None:
+        return [None] * chats.height
+    worst = turn_scores.filter(pl.col("role") == "assistant").group_by("row_id").agg(pl.col("score").max())
+    score = dict(worst.iter_rows())
+    return [None if (own := score.get(row)) is None else own >= threshold for row in chats["id"]]
+
+
+def _group(
+    name: str, asked: list[bool], answered: list[bool], answers: list[str], toxic: list[bool | None], order: list[int]
+) -> Group:
+    inside, outside = [i for i in order if answered[i]], [i for i in order if not answered[i]]
+    rows = sum(a or b for a, b in zip(asked, answered, strict=True))
+    enough = len(inside) >= FEWEST and len(outside) >= FEWEST
+    own, unscored, mood = [], 0, None
+    if enough:
+        read = _spread(inside)
+        scores = tone.of_rows([answers[i] for i in read], name)
+        own = [one for one in scores if one is not None]
+        unscored = len(read) - len(own)
+        mood = _means(
+            own, [one for one in tone.of_rows([answers[i] for i in _spread(outside)], None) if one is not None]
+        )
+    hits, others = ([toxic[i] for i in side if toxic[i] is not None] for side in (inside, outside))
+    share = stats.wilson(rows, len(asked))
+    return Group(AXIS[name], name, rows, len(inside), share, mood, unscored, _shares(hits, others))
+
+
+def _spread(rows: Sequence[int]) -> list[int]:
+    step = max(1.0, len(rows) / ROWS_READ)
+    return [rows[int(n * step)] for n in range(min(len(rows), ROWS_READ))]
+
+
+def _means(own: Sequence[float], rest: Sequence[float]) -> Compared | None:
+    """The mean tone beside that of the rest, with Welch's test."""
+    if min(len(own), len(rest)) < FEWEST:
+        return None
+    from scipy.special import stdtr
+
+    difference, one, other = stats.mean_difference(rest, own), stats.t_interval(own), stats.t_interval(rest)
+    if difference.value is None or one.se is None or other.se is None:
+        return None
+    if not difference.se:
+        return Compared(one, difference, 0.0 if difference.value else 1.0)
+    parts = (one.se**2, other.se**2)
+    freedom = sum(parts) ** 2 / sum(part**2 / (n - 1) for part, n in zip(parts, (len(own), len(rest)), strict=True))
+    return Compared(one, difference, float(2 * stdtr(freedom, -abs(difference.value) / difference.se)))
+
+
+def _shares(own: Sequence[bool | None], rest: Sequence[bool | None]) -> Compared | None:
+    """The share of toxic answers beside that of the rest, with Fisher's exact test."""
+    if min(len(own), len(rest)) < FEWEST:
+        return None
+    from scipy.stats import fisher_exact
+
+    a, b = sum(map(bool, own)), sum(map(bool, rest))
+    p = float(fisher_exact([[a, len(own) - a], [b, len(rest) - b]]).pvalue)
+    return Compared(stats.wilson(a, len(own)), stats.newcombe(b, len(rest), a, len(own)), p)
+
+
+def _work(answers: Sequence[str]) -> tuple[list[tuple[Work, float | None]], Interval]:
+    """Each occupation with its p against the share of the other occupations, and the share of all."""
+    found = occupations.counts(answers)
+    she, both = sum(one for one, _ in found.values()), sum(sum(one) for one in found.values())
+    lines: list[tuple[Work, float | None]] = []
+    for name, (with_she, with_he) in found.items():
+        n = with_she + with_he
+        p = _against(with_she, n, she - with_she, both - n) if n >= FEWEST_AT_WORK and both - n >= FEWEST else None
+        lines.append((Work(name, with_she, with_he, stats.wilson(with_she, n), "too few to say"), p))
+    return lines, stats.wilson(she, both)
+
+
+def _against(hits: int, n: int, others: int, of: int) -> float:
+    from scipy.stats import fisher_exact
+
+    return float(fisher_exact([[hits, n - hits], [others, of - others]]).pvalue)
+
+
+def _corrected(rows: int, groups: list[Group], work: list[tuple[Work, float | None]], all_work: Interval) -> Bias:
+    """Every verdict, after Holm's correction over all comparisons that were made."""
+    p: dict[tuple[str, str], float] = {}
+    for one in groups:
+        p |= {(kind, one.name): c.p for kind, c in (("tone", one.tone), ("toxic", one.toxic)) if c and c.p is not None}
+    p |= {("work", one.name): value for one, value in work if value is not None}
+    true = holm(p)
+
+    def judged(kind: str, name: str, compared: Compared | None) -> Compared | None:
+        if compared is None:
+            return None
+        return replace(compared, verdict=_verdict(true.get((kind, name)), compared.difference.value))
+
+    done = tuple(
+        replace(g, tone=judged("tone", g.name, g.tone), toxic=judged("toxic", g.name, g.toxic)) for g in groups
+    )
+    middle = all_work.value or 0.0
+    works = tuple(
+        replace(w, verdict=_verdict(true.get(("work", w.name)), (w.share.value or 0.0) - middle)) for w, _ in work
+    )
+    return Bias(rows, done, works, all_work, len(p))
+
+
+def _verdict(holds: bool | None, difference: float | None) -> Verdict:
+    if holds is None or difference is None:
+        return "too few to say"
+    return "no difference shown" if not holds else "higher" if difference > 0 else "lower"
+
+
+def holm(p: Mapping[tuple[str, str], float], level: float = LEVEL) -> dict[tuple[str, str], bool]:
+    """Which of many comparisons hold at `level` together: the smallest p against level / m, the next against level / (m - 1)."""
+    order = sorted(p, key=lambda name: (p[name], name))
+    holds, still = {}, True
+    for place, name in enumerate(order):
+        still = still and p[name] <= level / (len(order) - place)
+        holds[name] = still
+    return holds

@@ -1,0 +1,97 @@
+"""Words that name groups of people, whole words only, and only where they can hardly mean anything else.
+
+    mentions(["A black cat.", "Black women wrote it."])["Black people"].to_list()         # [False, True]
+
+"Black", "white", "straight", "blind" and "old" are adjectives of things too: they count beside a word for people. "Gay" and
+"Christian" are names as well: in capitals they count only there. So the counts are low rather than high, and none of the lists
+is complete: they are ours, English, and for counting, not for judging anybody.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+_PEOPLE = (
+    r"(?:people|persons?|m[ae]n|wom[ae]n|boys?|girls?|guys?|folks?|kids?|child|children|teens?|teenagers?|adults?|youths?|americans?|britons?"
+    r"|communit(?:y|ies)|famil(?:y|ies)|couples?|students?|workers?|voters?|neighbou?rs?|residents?|citizens?|individuals|patients?|artists?|writers?|leaders?|activists?|immigrants?|employees|officers?|lives|population)"
+)
+
+
+def _of_people(words: str) -> str:
+    return rf"(?i)\b(?:{words})[ -]{_PEOPLE}\b"
+
+
+# Axis -> group -> patterns, any of which is a mention. The engine has no look-around, so homonyms are kept out by what follows.
+GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "gender": {
+        "women": (r"(?i)\b(?:she|her|hers|herself|wom[ae]n|females|girls?|mothers?|mums?|moms?|wi(?:fe|ves)|daughters?|sisters?|grandmothers?|aunts?|girlfriends?)\b", r"\b(?:lady|ladies)\b"),
+        "men": (r"(?i)\b(?:he|him|his|himself|males|boys?|fathers?|dads?|husbands?|sons?|brothers?|grandfathers?|uncles?|boyfriends?)\b", r"\b(?:m[ae]n|gentlem[ae]n)\b|\bMen\b"),
+        "transgender and non-binary people": (r"(?i)\b(?:transgender|transsexuals?|non-?binary|genderqueer|trans)[ -](?:people|persons?|m[ae]n|wom[ae]n|kids?|youth|communit(?:y|ies)|individuals?|students?)\b|\btransgender(?:ed)?\b|\bnon-?binary person\b",),
+    },
+    "race and origin": {
+        "Black people": (_of_people("black"), r"(?i)\bafrican[ -]americans?\b|\bpeople of colou?r\b", r"\bBlacks\b"),
+        "white people": (_of_people("white"), r"(?i)\bcaucasians\b", _of_people("caucasian")),
+        "Asian people": (_of_people("asian|east asian|south asian"), r"\bAsians\b", r"(?i)\basian[ -]americans?\b"),
+        "Latino people": (r"(?i)\b(?:latin[oax]s|hispanics|chican[oa]s)\b|\bhispanic(?: or |/)latin[oax]\b", _of_people("hispanic|latin[oax]|chican[oa]")),
+        "Indigenous people": (r"(?i)\bnative americans?\b|\baboriginal (?:people|australians?)\b|\bfirst nations\b", _of_people("indigenous"), r"(?i)\bindigenous peoples\b"),
+        "Arab people": (r"\bArabs\b", _of_people("arab")),
+        "Roma": (r"\bRoma people\b|\bRomani\b|\bSinti\b",),
+        "immigrants and refugees": (r"(?i)\b(?:im)?migrants\b|\b(?:an|the|illegal|undocumented) immigrant\b|\brefugees?\b|\basylum[ -]seekers?\b",),
+    },
+    "religion": {
+        "Christians": (r"(?i)\b(?:christians|catholics|protestants|evangelicals|mormons)\b", _of_people("christian|catholic|protestant")),
+        "Muslims": (r"(?i)\bmuslims?\b|\bmoslems?\b",),
+        "Jews": (r"\bJews?\b", r"(?i)\bjewish\b"),
+        "Hindus": (r"(?i)\bhindus\b", _of_people("hindu")),
+        "Buddhists": (r"(?i)\bbuddhists\b", _of_people("buddhist")),
+        "Sikhs": (r"(?i)\bsikhs?\b",),
+        "atheists": (r"(?i)\batheists?\b",),
+    },
+    "orientation": {
+        "gay and lesbian people": (r"\bgays?\b", r"(?i)\blesbians?\b|\bhomosexuals?\b|\blgbtq?(?:ia)?\+?", _of_people("gay|queer|same-sex")),
+        "bisexual people": (r"(?i)\bbisexuals?\b",),
+        "straight people": (r"(?i)\bheterosexuals?\b|\bstraight (?:people|couples?|guys?|men|women|allies)\b",),
+    },
+    "age": {
+        "old people": (r"(?i)\b(?:elderly|pensioners?|senior citizens?|octogenarians?)\b", r"(?i)(?:^|[^-\w])old(?:er)? (?:people|persons?|m[ae]n|wom[ae]n|lady|ladies|adults?|folks?|generations?|workers?|couple)\b"),
+        "young people": (r"(?i)\b(?:teenagers?|teens|adolescents?|millennials?|youngsters?)\b", r"(?i)\byoung(?:er)? (?:people|persons?|m[ae]n|wom[ae]n|lady|adults|folks?|generations?|workers?|couple)\b"),
+    },
+    "disability": {
+        "disabled people": (r"(?i)\b(?:the disabled|wheelchair users?|amputees?|paraplegics?|quadriplegics?)\b|\b(?:people|person|persons|children|adults|individuals|students|users) with (?:a |learning |physical |intellectual )?disabilit(?:y|ies)\b", _of_people("disabled|handicapped")),
+        "blind and deaf people": (r"(?i)\b(?:visually|hearing)[ -]impaired\b", _of_people("blind|deaf"), r"(?i)\bthe (?:blind|deaf) (?:can|are|were|have|and)\b"),
+        "people with a mental illness": (r"(?i)\b(?:schizophrenics?|mentally ill)\b|\b(?:people|person|patients?|individuals) with (?:a )?(?:mental (?:illness|disorder)|depression|schizophrenia|bipolar)\b",),
+        "autistic people": (r"(?i)\bautistics?\b|\b(?:people|person|children|child|adults|individuals) with autism\b",),
+    },
+}  # fmt: skip
+
+NAMES = tuple(group for groups in GROUPS.values() for group in groups)
+AXIS = {group: axis for axis, groups in GROUPS.items() for group in groups}
+_SOURCES = {group: patterns for groups in GROUPS.values() for group, patterns in groups.items()}
+_PATTERNS = {group: [re.compile(one) for one in patterns] for group, patterns in _SOURCES.items()}
+
+
+def mentions(texts: Sequence[str]) -> pl.DataFrame:
+    """One Boolean column per group: whether each text mentions it."""
+    said = pl.Series("said", texts, dtype=pl.String)
+    columns = {}
+    for group, patterns in _SOURCES.items():
+        hit = said.str.contains(patterns[0])
+        for one in patterns[1:]:
+            hit |= said.str.contains(one)
+        columns[group] = hit
+    return pl.DataFrame(columns)
+
+
+def named(said: str, group: str) -> bool:
+    """Whether a text mentions the group."""
+    return any(pattern.search(said) for pattern in _PATTERNS[group])
+
+
+def without_names(said: str) -> str:
+    """The text with every word for a group put as "person", so that the word itself brings no tone into it."""
+    for group in NAMES:
+        if group not in ("women", "men"):  # of their words none has a tone, and pronouns keep a sentence readable
+            for pattern in _PATTERNS[group]:
+                said = pattern.sub("person", said)
+    return said

@@ -1,0 +1,166 @@
+"""Groups of people in data: mentions with homonyms, tone, occupations, and verdicts that survive correction."""
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate import bias, stats
+from curate.bias import holm
+from curate.chats import chats_of
+from curate.portrayal import occupations, tone
+from curate.portrayal.groups import NAMES, mentions, named, without_names
+from curate.toxicity import TURN_SCORES
+
+
+def row(name: str, asked: str, said: str) -> dict[str, object]:
+    return {"id": name, "turns": [{"role": "user", "content": asked}, {"role": "assistant", "content": said}]}
+
+
+def groups_of(said: str) -> set[str]:
+    found = mentions([said])
+    return {name for name in NAMES if found[name][0]}
+
+
+@pytest.mark.parametrize(
+    ("said", "groups"),
+    [
+        ("The black cat sat by the white wall.", set()),
+        ("Black women wrote it.", {"Black people", "women"}),
+        ("Marvin Gay sang it; so did Christian Bale.", set()),
+        ("Two gay friends and a lesbian couple.", {"gay and lesbian people"}),
+        ("Go straight ahead past the old mill, at the blind corner.", set()),
+        ("An old man and a blind person.", {"old people", "blind and deaf people", "men"}),
+        ("Lady Gaga sang.", set()),
+        ("The person she met was human.", {"women"}),
+        ("Mentioning amendments, heroes and shelves.", set()),
+        ("Jewel thieves.", set()),
+        ("The Jewish quarter; Muslims and Christians lived there.", {"Jews", "Muslims", "Christians"}),
+        ("An Asian elephant.", set()),
+        ("A Caucasian shepherd dog; a 54-year-old woman; pre-hispanic temples.", {"women"}),
+        ("Older women and Hispanic voters.", {"old people", "women", "Latino people"}),
+        ("", set()),
+    ],
+)
+def test_whole_words_and_no_homonyms(said: str, groups: set[str]) -> None:
+    assert groups_of(said) == groups
+
+
+@given(st.text(alphabet=st.sampled_from(list("abhesw n.BlackGmug")), max_size=60))
+@settings(max_examples=120, deadline=None)
+def test_two_engines_say_the_same(said: str) -> None:
+    assert groups_of(said) == {name for name in NAMES if named(said, name)}
+
+
+def test_the_name_of_a_group_brings_no_tone() -> None:
+    assert without_names("The gay neighbour met Muslims.") == "The person neighbour met person."
+    assert tone.of_row("Some gay people came.", "gay and lesbian people") == tone.of_row(
+        "Some lesbians came.", "gay and lesbian people"
+    )
+
+
+def test_tone_by_hand() -> None:
+    good = "The women were kind and wonderful to us all. It rained and the house was ugly."
+    assert (tone.of_row(good, "women") or 0) > 0.4
+    assert tone.of_row(good, "men") is None
+    assert tone.of_rows(["Die Frauen waren nett und die Männer sind es auch nicht immer."], None) == [None]
+
+
+def test_occupations_by_hand() -> None:
+    said = [
+        "The nurse said she was late.",
+        "Our engineer lost his key. She found it.",
+        "The doctor told him that she was ill.",
+        "Nurses are kind and she knows it.",
+        "The nurse came. He was late.",
+    ]
+    assert occupations.counts(said) == {"engineer": (0, 1), "nurse": (1, 0)}
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+@settings(max_examples=100, deadline=None)
+def test_holm_equals_its_definition(values: list[float]) -> None:
+    p = {("x", str(i)): value for i, value in enumerate(values)}
+    order = sorted(p, key=lambda name: (p[name], name))
+    wanted = {
+        name: all(p[one] <= 0.05 / (len(p) - k) for k, one in enumerate(order[: i + 1])) for i, name in enumerate(order)
+    }
+    assert holm(p) == wanted
+    assert all(p[name] <= 0.05 for name, holds in wanted.items() if holds)
+
+
+def some(n: int, women: str, rest: str) -> pl.DataFrame:
+    rows = [
+        row(f"w{i:03}", "Tell me.", f"The women of the house are {women} and this is how it is in {i}.")
+        for i in range(n)
+    ]
+    rows += [
+        row(f"r{i:03}", "Tell me.", f"The house by the river is {rest} and this is how it was in {i}.")
+        for i in range(n)
+    ]
+    return chats_of(rows)
+
+
+def group(found: bias.Bias, name: str) -> bias.Group:
+    return next(one for one in found.groups if one.name == name)
+
+
+def test_a_planted_difference_is_found_and_its_absence_too() -> None:
+    women = group(bias.measure(some(40, "horrible and nasty", "good and nice")), "women")
+    assert women.rows == women.answers == 40
+    assert women.tone is not None
+    assert women.tone.verdict == "lower"
+    assert women.tone.own.n == 40
+    assert women.share == stats.wilson(40, 80)
+    same = group(bias.measure(some(40, "here", "there")), "women").tone
+    assert same is None or same.verdict != "lower"
+
+
+def test_of_few_rows_nothing_is_said() -> None:
+    found = bias.measure(some(bias.FEWEST - 1, "horrible", "good"))
+    assert group(found, "women").tone is None
+    assert group(found, "women").rows == bias.FEWEST - 1
+    assert found.comparisons == 0
+
+
+def test_toxicity_of_a_group_stands_beside_the_rest() -> None:
+    chats = some(60, "here", "there")
+    scores = [
+        (name, 1, "assistant", 0.9 if name.startswith("w") and int(name[1:]) < 30 else 0.1, 0, 1, None)
+        for name in chats["id"]
+    ]
+    found = bias.measure(
+        chats, pl.DataFrame(scores, schema=TURN_SCORES, orient="row"), threshold=0.5, scorer="It errs."
+    )
+    toxic = group(found, "women").toxic
+    assert toxic is not None
+    assert toxic.own.value == 0.5
+    assert toxic.difference.value == 0.5
+    assert toxic.verdict == "higher"
+    assert found.toxicity is not None
+    assert found.toxicity.toxic_rows["assistant"] == 30
+    assert found.scorer == "It errs."
+
+
+def test_occupations_are_compared_with_each_other() -> None:
+    rows = [row(f"n{i}", "Who?", f"The nurse lost her key on day {i}.") for i in range(40)]
+    rows += [row(f"e{i}", "Who?", f"The engineer lost his key on day {i}.") for i in range(40)]
+    found = bias.measure(chats_of(rows))
+    assert {one.name: one.verdict for one in found.work} == {"engineer": "lower", "nurse": "higher"}
+    assert found.all_work == stats.wilson(40, 80)
+
+
+def test_an_empty_set_and_a_foreign_one() -> None:
+    assert bias.measure(chats_of([])).rows == 0
+    rows = [
+        row(str(i), "Wer?", "Die Frau und her Bruder sind nicht im Haus, und das ist auch gut so.") for i in range(70)
+    ]
+    rows += [row(f"x{i}", "Wer?", "Der Baum ist nicht groß und das Haus ist es auch nicht.") for i in range(70)]
+    women = group(bias.measure(chats_of(rows)), "women")
+    assert women.tone is None
+    assert women.unscored == 70
+
+
+def test_the_order_of_the_rows_decides_nothing() -> None:
+    chats = some(50, "nasty", "nice")
+    assert bias.measure(chats) == bias.measure(chats.reverse())
