@@ -8,14 +8,15 @@ data that it is made of. Who is written about is not asked: a sentence on a publ
 """
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 import polars as pl
 
 from curate import pii
-from curate.leaves import leaves
-from curate.pii import Finder, Finding
+from curate.leaves import Leaf, leaves_of
+from curate.pii import Finder, Finding, Findings
 from curate.progress import Progress, silent
 
 REACH = 250  # characters between the name and what belongs to it
@@ -36,6 +37,12 @@ ROLE = re.compile(
     re.IGNORECASE,
 )
 
+SELF = re.compile(  # somebody says what he is: "I'm a 34-year-old nurse", "I work as the night manager"
+    r"\b(?:I am|I'm|I’m|I work(?:ed)? as|my (?:wife|husband|partner|boss|neighbou?r|friend|son|daughter|sister|brother) (?:is|works as))"
+    rf" (?:an? |the )?(?:[\w-]+ ){{0,3}}(?:{ROLE.pattern})",
+    re.IGNORECASE,
+)
+
 # Each: its name, and for each of its parts the kinds (or the pattern) of which one must be there.
 COMBINATIONS: tuple[tuple[str, tuple[frozenset[str] | re.Pattern[str], ...]], ...] = (
     ("name and home", (frozenset({"PERSON"}), HOME)),
@@ -45,37 +52,66 @@ COMBINATIONS: tuple[tuple[str, tuple[frozenset[str] | re.Pattern[str], ...]], ..
     ("name and post at an employer", (frozenset({"PERSON"}), frozenset({"ORGANIZATION"}), ROLE)),
     ("name, age and town", (frozenset({"PERSON"}), AGE, frozenset({"LOCATION"}))),
     ("home and contact", (HOME, CONTACT)),
+    ("own age, post and town", (SELF, AGE, ROLE, frozenset({"LOCATION"}))),
+    ("own post, employer and town", (SELF, ROLE, frozenset({"ORGANIZATION"}), frozenset({"LOCATION"}))),
 )
+
+Choose = Callable[[Sequence[Leaf], Sequence[Findings], Sequence[str | None]], list[Findings]]
 
 COUNTS = pl.Schema({"row_id": pl.String, "turn": pl.Int32, "combination": pl.String})
 
 
 def combinations(text: str, findings: Sequence[Finding]) -> tuple[str, ...]:
     """The combinations that stand in a text, in the order of `COMBINATIONS`."""
-    if len(findings) < 2:
+    if not findings:
         return ()
     anchors = [f for f in findings if f.kind == "PERSON"] or [f for f in findings if f.kind in HOME]
+    anchors = anchors or [f for f in findings if f.kind == "LOCATION"]
     found = set()
+    ordered = sorted(findings)
+    starts = [f.start for f in ordered]
+    longest = max(f.end - f.start for f in ordered)
     for anchor in anchors:
         start, end = max(0, anchor.start - REACH), anchor.end + REACH
-        kinds = {f.kind for f in findings if f.start < end and start < f.end}
+        some = ordered[bisect_left(starts, start - longest) : bisect_left(starts, end)]
+        kinds = {f.kind for f in some if f.end > start}
         near = text[start:end]
         for name, parts in COMBINATIONS:
-            if all(part & kinds if isinstance(part, frozenset) else part.search(near) for part in parts):
+            if name not in found and all(
+                part & kinds if isinstance(part, frozenset) else part.search(near) for part in parts
+            ):
                 found.add(name)
     return tuple(name for name, _ in COMBINATIONS if name in found)
 
 
-def count(chats: pl.DataFrame, finder: Finder, progress: Progress = silent) -> pl.DataFrame:
-    """A line per row, turn and combination; `turn` is null for what stands in the row's other fields."""
-    places = list(leaves(chats))
-    findings = pii.find_in_leaves([leaf for _, leaf in places], finder, progress)
+def count(
+    chats: pl.DataFrame, finder: Finder, progress: Progress = silent, *, choose: Choose | None = None
+) -> pl.DataFrame:
+    """A line per row, turn and combination; `turn` is null for what stands in the row's other fields.
+
+    `choose` says which findings of a row count, from its leaves, the findings in each and who says each turn: with
+    `private_names.private` only combinations about private persons are counted.
+    """
+    rows = [
+        (row_id, leaves_of(turns, extra), [turn["role"] for turn in turns])
+        for row_id, turns, extra in chats.select("id", "turns", "extra").iter_rows()
+    ]
+    flat = iter(pii.find_in_leaves([leaf for _, some, _ in rows for leaf in some], finder, progress))
     lines = []
-    together = groupby(zip(places, findings, strict=True), key=lambda item: (item[0][0], item[0][1].turn))
-    for (row_id, turn), group in together:
-        text, moved = "", []
-        for (_, leaf), some in group:  # fields of one turn are read as one text
-            moved += [f._replace(start=f.start + len(text), end=f.end + len(text)) for f in some]
-            text += leaf.text + "\n"
-        lines += [(row_id, turn, name) for name in combinations(text, moved)]
+    for row_id, some, roles in rows:
+        found = [next(flat) for _ in some]
+        if choose and any(found):
+            found = choose(some, found, roles)
+        together = groupby(zip(some, found, strict=True), key=lambda item: item[0].turn)
+        for turn, group in together:
+            lines += [(row_id, turn, name) for name in _in_turn(group)]
     return pl.DataFrame(lines, schema=COUNTS, orient="row")
+
+
+def _in_turn(group: Iterable[tuple[Leaf, Findings]]) -> tuple[str, ...]:
+    """The combinations of a turn: its fields are read as one text."""
+    text, moved = "", []
+    for leaf, some in group:
+        moved += [f._replace(start=f.start + len(text), end=f.end + len(text)) for f in some]
+        text += leaf.text + "\n"
+    return combinations(text, moved)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from curate import cache as caches
-from curate import names_code, names_doubts, shipped
+from curate import names_address, names_code, names_doubts, shipped
 from curate import names_decoding as decoding
 from curate import names_features as features
 from curate import names_network as network
@@ -35,7 +35,7 @@ from curate.pii import Finding, Findings
 from curate.progress import Progress, silent
 
 CARD, WEIGHTS = "names.json", "names.safetensors"
-CARD_SHA256 = "9c8fab2d5f773619f32a6fbde80e7d3451810bda670a17a4591219f6f9e0be9c"
+CARD_SHA256 = "d956abdebb5d077c69b2a14a84833e95dc0cf4a2d33f9ed424756bfe8f68e239"
 REINSTALL, RETRAIN = (
     "pip install --force-reinstall winnow-tune",
     "python curate/models/train_names.py --data DIR --out FOLDER",
@@ -175,6 +175,7 @@ def load(path: str | Path | None = None, *, threshold: float = THRESHOLD, cache:
         features.__file__,
         network.__file__,
         decoding.__file__,
+        names_address.__file__,
         names_code.__file__,
         names_doubts.__file__,
         __file__,

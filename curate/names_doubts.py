@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from curate import names_code
+from curate import names_address, names_code
 from curate.names_features import LISTS, flags, tokens
 from curate.pii import Finding, Findings
 
@@ -20,7 +20,14 @@ LINES, PROGRAM = 2, 0.1  # lines of code, or their share, that make a text a pro
 TERM = re.compile(r"(?<!\w)(?:[a-zA-Z]|\d+[a-zA-Z]?)\)? ?(?:[=+*^<>×÷]|\*\*) ?\(? ?-? ?(?:[a-zA-Z](?!\w)|\d)")
 MATHEMATICS = re.compile(
     r"(?i)\b(?:derivative|simplify|solve for|factorise|factorize|prime (?:number|factor)|divisor|divided by|remainder|multiple of"
-    r"|units digit|tens digit|integer|equation|polynomial|logarithm|square root|nearest (?:to|integer)|base \d+)s?\b"
+    r"|units digit|tens digit|integer|equation|polynomial|logarithm|square root|nearest (?:to|integer)|base \d+|subgroup|homomorphism"
+    r"|isomorphi(?:c|sm)|automorphism|vector space|eigenvalue|hypotenuse|permutation|bijecti(?:ve|on)|injective|surjective|theorem|lemma|modulo"
+    r"|real number|complex number|rational number|quadratic|determinant|cardinality|denominator|numerator|coefficient)s?\b"
+)
+# Words of mathematics that are common elsewhere: two different ones tell.
+SUMS = re.compile(
+    r"(?i)\b(groups?|rings?|fields?|ideals?|sets?|elements?|orders?|functions?|graphs?|roots?|matri(?:x|ces)|vectors?|finite|infinite|cyclic|degree|product"
+    r"|sum|proof|triangles?|angles?|radius|slope|fractions?|ratio|probability|perimeter|prime|odd|even|commutative|associative|identity)\b"
 )
 COMMAND = re.compile(r"[ \t]+(?:-?\d|(?:the|a|an|this|these|those|all|each|every|your|how|whether|if|following)\b)")
 LANGUAGE = re.compile(r"(?i)java|julia|ruby|swift|pascal|ada|haskell|scala|kotlin|python|perl|rust|django")
@@ -30,6 +37,8 @@ PROGRAMMING = re.compile(
 NAMES = sum(1 << LISTS.index(name) for name in ("given", "family", "place", "country"))
 ORGANISATIONS = sum(1 << LISTS.index(name) for name in ("organisation", "legal form"))
 COMMON = 1 << LISTS.index("common")
+SHORT = 400  # characters
+SURE = 0.85  # what a listed name needs in programs and mathematics
 
 
 def settled(text: str, found: Sequence[Finding], lists: Mapping[int, int]) -> Findings:
@@ -39,28 +48,29 @@ def settled(text: str, found: Sequence[Finding], lists: Mapping[int, int]) -> Fi
     code = names_code.quiet(text)
     starts = [start for start, _ in code]
     program = len(code) >= LINES or sum(end - start for start, end in code) >= PROGRAM * len(text)
-    strict = program or is_algebra(text)
+    strict = program or is_algebra(text) or is_mathematics(text)
     cased = _has_capitals(text, found)
     programming = PROGRAMMING.search(text) is not None
     return tuple(
         f
         for f in found
         if looks_possible(text[f.start : f.end], f.kind)
+        and (f.kind != "ADDRESS" or names_address.is_likely(text, f, lists))
         and not _within(f, code, starts)
         and not (programming and LANGUAGE.fullmatch(text, f.start, f.end))
         and not (strict and text[f.start : f.end].islower())
         and (
-            is_listed(text[f.start : f.end], f.kind, lists)
+            (is_listed(text[f.start : f.end], f.kind, lists) and (f.score >= SURE or not strict))
             or not (strict or is_command(text, f) or _lower_among_capitals(text, f, cased))
         )
     )
 
 
 def looks_possible(name: str, kind: str) -> bool:
-    """A name has two letters side by side; an address has words, and more than one."""
+    """A name has two letters side by side; an address has words, more than one, and the number of a house."""
     if not any(a.isalpha() and b.isalpha() for a, b in pairwise(name)):
         return False
-    return kind != "ADDRESS" or len(name.split()) > 1
+    return kind != "ADDRESS" or names_address.has_a_number(name)
 
 
 def is_listed(name: str, kind: str, lists: Mapping[int, int]) -> bool:
@@ -86,6 +96,13 @@ def is_algebra(text: str) -> bool:
     """Whether a text reckons with single letters or numbers: "Let a = 3*b + 5". Forms, dates and telephones do not."""
     terms = len(TERM.findall(text[:2000]))
     return terms >= 2 or (terms == 1 and len(text) < 120)
+
+
+def is_mathematics(text: str) -> bool:
+    """Whether a short text asks for mathematics in its own words: "the derivative of", "every finite cyclic group"."""
+    if len(text) >= SHORT:
+        return False
+    return bool(MATHEMATICS.search(text)) or len({word.lower() for word in SUMS.findall(text)}) > 1
 
 
 def _has_capitals(text: str, found: Sequence[Finding]) -> bool:

@@ -2,47 +2,114 @@
 
     private_names.private("I am Jane Doe, and I like Jane Austen.", findings)      # the first, not the second
 
-Knowledge is full of names, and a model that learns invented ones instead learns nonsense. So a name counts as private where somebody
-says it of himself or of somebody around him, in a greeting or signature, in a field for names, or beside a contact, a home or a
-number of a person. The same name then counts in the whole row. Where the text gives no such sign, the name is left and counted.
+Knowledge is full of names, and a model that learns invented ones instead learns nonsense. So a name counts as private only where
+somebody says it of himself, in a greeting or under a letter, of somebody around him, in a form, or beside personal data with a
+form of its own. The same name then counts in the whole row. Told stories, persons asked about ("Who was ...") and the assistant's
+own name do not count, unless personal data stands beside them. Where no sign is given the name is left.
 """
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 
-from curate import doxxing
+from curate import doxxing, names_address
 from curate.leaves import Leaf
-from curate.pii import Finding, Findings
+from curate.pii import KINDS, Finding, Findings
 
+SAME_VALUE = "same value"  # as `replacement` names it
 NAMES = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
-BEFORE = 40  # characters in front of a name that are read
+BEFORE, AFTER = 60, 60  # characters around a name that are read
+SURE, SURE_IN_LOWER_CASE = 0.85, 0.95  # what a name needs to count as private: more than to be found
 
+_QUOTES = r"[\"“'(*_>-]{0,3}"
+_START = rf"(?:^|\n|[.!?:]\s+)\s*{_QUOTES}\s*"
 _SELF = (
-    r"\bmy (?:\w+ ){0,2}name(?:'s| is|:)?|\bname\s*[:=]|\bnamed?\b(?= *$)|\b(?:I am|I'm|I’m|this is|call me|it's|speaking with|spoke (?:to|with)"
-    r"|talk(?:ed|ing)? to|ask(?:ed)? for|signed(?: by)?|reported by|attn\.?|attention|c/o|cc|from|to|sender|recipient|customer|client"
-    r"|patient|tenant|employee|applicant|candidate|student|member|contact)\s*:?"
+    r"\b(?:my (?:\w+ ){0,2}(?-i:name)(?:'s|’s| is|:)?|I am|I'm|I’m|call me|(?:I|we)(?:'ve| have| had)? (?:just |also )?(?:spoke|spoken|talked|chatted|met|dealt|e?mailed|called"
+    r"|contacted)(?: (?:to|with))?|you(?:'re| are) (?:now )?(?:speaking|talking|chatting) (?:to|with)|(?:please |can you |could you )ask(?: for)?|attn\.?:?|c/o)"
 )
-_GREETING = r"(?:^|[\n.!?]\s*)(?:dear|hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|sorry|ok|okay|welcome)(?: again| so much)?,?"
-_SIGNATURE = r"\b(?:regards|sincerely|cheers|yours(?: truly| faithfully)?|best(?: wishes)?|thanks|thank you|love|respectfully)\s*[,.!-]?"
+_THIS_IS = rf"{_START}(?:(?:hi|hello|hey)\W+)?this is"
+_SPEAKING = re.compile(r"\s*(?:from|here|speaking|at|calling|again|with)\b|\s*(?:[,.!]|-|–|$)")
+_GREETING = rf"{_START}(?:dear|hi|hello|hey|good (?:morning|afternoon|evening)|thanks(?: again| so much)?|thank you(?: so much)?|sorry|welcome)(?: there| again)?,?"
+_GREETED = re.compile(
+    r"\s*(?:[,!.;:)\n—–-]|$)|\s+(?:and|thanks?|I|we|please|can|could|would|my|just|this|your|how|sorry|hope|it's|the|for)\b"
+)
+_CLOSING = (
+    r"(?:^|\n|[.!?]\s)[ \t]*(?:(?:many|kind|best|warm|warmest|with|lots of|all my|much|my|yours|and) )*(?:regards|sincerely|cheers|yours(?: truly| faithfully)?|best(?: wishes)?|thanks(?: again| in advance)?|thank you|love|respectfully|warmly|signed)"
+    r"[ \t]*(?:[,.!-]+[ \t]*\n?|\n)\s*[-–—]?"
+)
+_ENDS = re.compile(r"[ \t]*(?:\n|$|[,|.]\s|x{1,3}\b)")
+_RELATION = (  # in lower case: "My Cousin Vinny" is a film
+    r"(?-i:boss|manager|supervisor|colleague|co-?worker|neighbou?r|friend|wife|husband|partner|brother|sister|son|daughter|mother|father|mom|mum|dad"
+    r"|uncle|aunt|cousin|niece|nephew|girlfriend|boyfriend|ex|landlord|landlady|teacher|therapist|doctor|dentist|nurse|room-?mate|flat-?mate"
+    r"|housemate|assistant|client|customer|patient|tenant|lawyer|accountant|agent|technician)"
+)
 _AROUND = (
-    r"\b(?:my|our|his|her|their|the) (?:\w+ ){0,1}(?:boss|manager|colleague|coworker|co-worker|neighbou?r|friend|wife|husband|partner|brother"
-    r"|sister|son|daughter|mother|father|mom|mum|dad|uncle|aunt|cousin|girlfriend|boyfriend|ex|landlord|landlady|tenant|teacher|therapist"
-    r"|doctor|nurse|roommate|flatmate|employee|assistant|client|customer|patient|agent|technician),?"
+    rf"\b(?:my|our|your) (?:[\w-]+ ){{0,2}}{_RELATION}(?: (?:is|was))?(?: (?:called|named)|(?:'s|’s) name is)?,?"
+    rf"|(?:{_START}|\b(?-i:the|our|your|this|for|from|to|of|by) )(?:customer|client|patient|tenant|caller|account holder|card ?holder),?"
 )
-_PRIVATE = re.compile(rf"(?:{_SELF}|{_GREETING}|{_SIGNATURE}|{_AROUND})\s*[\"“'(*_-]{{0,3}}\s*$", re.IGNORECASE)
+_FIELD = (
+    r"(?:^|[\n;|,({\[\"'*>-]\s*)(?:(?:full|first|last|given|family|middle|customer|client|patient|contact|account|card ?holder|employee|user|sender|recipient)(?:'s)?[ _-]?"
+    r"names?|name|surname|customer|client|patient|sender|recipient|from|to|cc|bcc|attn|signed(?: by)?|reported by|assignee|tenant|employee)\W{0,3}[:=]"
+)
+_SIGNS: tuple[tuple[re.Pattern[str], re.Pattern[str] | None], ...] = tuple(
+    (re.compile(rf"(?:{before})\s*{_QUOTES}\s*$", re.IGNORECASE), after)
+    for before, after in (
+        (rf"{_SELF}|{_AROUND}", None),
+        (_THIS_IS, _SPEAKING),
+        (_GREETING, _GREETED),
+        (_CLOSING, _ENDS),
+        (_FIELD, None),
+    )
+)
 _LABEL = re.compile(
-    r"\b(?:name|customer|client|patient|author|sender|recipient|from|to|user|contact|employee|owner)\b", re.IGNORECASE
+    r"\b(?:names?|customer|client|patient|sender|recipient|from|to|user|contact|employee|owner)\b", re.IGNORECASE
 )
-_CLOSE = doxxing.HOME | doxxing.NUMBER | doxxing.CONTACT
+# What a row says of itself where its persons are made up or known to all.
+_TOLD = re.compile(
+    r"\bonce upon a time\b|\b(?:story|stories|tale|novel|novella|fiction(?:al)?|screenplay|movie|film|fairy ?tale|fable|protagonist|characters?|episode"
+    r"|poem|plot|lyrics|riddle|sitcom|anime)\b",
+    re.IGNORECASE,
+)
+_ASKED = re.compile(
+    r"\b(?:who(?:'s| is| was| are| were)|tell me (?:more )?about|biography of|(?:books?|songs?|films?|movies?|albums?|paintings?|quotes?|works|speech|play)"
+    r" (?:written |directed |painted |sung )?(?:by|of)|king|queen|president|emperor|pope|saint|st\.|prince|princess|senator|lord|prime minister)\s*$",
+    re.IGNORECASE,
+)
+_KNOWN = re.compile(
+    r"\s*\((?:born\b|b\.|c\.|[^()\n]{0,40}\d{4})|,? (?:is|was) (?:a|an|the) (?:[\w-]+ ){0,4}(?:actor|actress|singer|songwriter|politician|author|writer|poet"
+    r"|novelist|painter|artist|musician|composer|player|footballer|coach|philosopher|physicist|mathematician|scientist|king|queen|emperor|general|president)\b",
+    re.IGNORECASE,
+)
+_PERSONA = re.compile(
+    r"\b(?:you are|you're|act as|answer as|speak as|pretend to be|your name is|reply as)\s*$", re.IGNORECASE
+)
+_NOBODY = frozenset(
+    {"mum", "mom", "dad", "mommy", "daddy", "mother", "father", "grandma", "grandpa", "sir", "madam", "santa",
+     "god", "lord", "lady", "team", "all", "everyone", "everybody", "friend", "friends", "folks", "guys", "there",
+     "siri", "alexa", "cortana", "google", "chatgpt", "gpt", "assistant", "diary", "hiring", "manager", "editor",
+     "committee"}
+)  # fmt: skip
+_HOME = re.compile(
+    r"\baddress|\b(?:I|we|he|she|they)(?:'m| am| is| are)?(?: \w+){0,2} liv(?:e|es|ed|ing)\b|\blives? (?:at|in)\b|\bmy \w+|\bour (?:home|house|flat|new|old)\b|\b(?:deliver|ship|send|sent|mail)"
+    r"|\bmoved? to\b|\bbilling\b|\bI(?:'m| am)\b|\bcome to\b|\bpick .{0,20}up\b|\bstreet\s*:|\bhome\s*:",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_FORMS = frozenset(KINDS) - {"URL", "USERNAME"}  # everybody knows the handles of the known
+_STREET, _BY_FORM = "STREET_ADDRESS", "StreetAddress"  # an address is found by its form, or by the finder of names
 
 
-def private(leaves: Sequence[Leaf], found: Sequence[Findings]) -> list[Findings]:
+def private(leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[str | None] = ()) -> list[Findings]:
     """The findings of a row without the names of which nothing says that they are private. Other kinds all stay.
 
-    Places and organisations stay where they stand within reach of a private name and complete a combination (`doxxing`).
+    `roles`: who says each turn; without them nobody is taken for the assistant. Places and organisations stay where they stand
+    within reach of a private name and complete a combination (`doxxing`); addresses that only the finder of names found, where
+    words before them say that somebody lives or gets mail there.
     """
-    telling = [_telling(leaf, findings) for leaf, findings in zip(leaves, found, strict=True)]
+    found = [tuple(f for f in some if _is_home(leaf, f)) for leaf, some in zip(leaves, found, strict=True)]
+    told = any(_TOLD.search(leaf.text) for leaf in leaves)
+    known = set(_known(leaves, found, roles))
+    telling = [_telling(leaf, findings, told, known) for leaf, findings in zip(leaves, found, strict=True)]
     words = {
         word
         for leaf, names in zip(leaves, telling, strict=True)
@@ -52,37 +119,91 @@ def private(leaves: Sequence[Leaf], found: Sequence[Findings]) -> list[Findings]
     out = []
     for leaf, findings in zip(leaves, found, strict=True):
         persons = [f for f in findings if f.kind == "PERSON" and _last(leaf.text[f.start : f.end]) in words]
-        near = [
-            f
-            for f in findings
-            if f.kind in ("LOCATION", "ORGANIZATION") and _completes(leaf.text, f, persons, findings)
-        ]
-        out.append(tuple(f for f in findings if f.kind not in NAMES or f in persons or f in near))
+        rest = [f for f in findings if f.kind in NAMES - {"PERSON"}]
+        chosen = {*persons, *(f for f in rest if _completes(leaf.text, f, _around(f, persons), _around(f, rest)))}
+        out.append(tuple(f for f in findings if f.kind not in NAMES or f in chosen))
     return out
 
 
-def _telling(leaf: Leaf, findings: Findings) -> list[Finding]:
-    names = [f for f in findings if f.kind == "PERSON"]
-    if leaf.label and _LABEL.search(leaf.label):
-        return names
-    beside = {_nearest(f, names) for f in findings if f.kind in _CLOSE} if names else set()
-    return [f for f in names if f in beside or _PRIVATE.search(leaf.text[max(0, f.start - BEFORE) : f.start])]
+def _around(place: Finding, some: Sequence[Finding]) -> Sequence[Finding]:
+    """Those of the findings, which are in order, that stand near a place."""
+    low = bisect_left(some, place.start - 2 * doxxing.REACH, key=lambda f: f.start)
+    return some[low : bisect_right(some, place.end + 2 * doxxing.REACH, key=lambda f: f.start)]
+
+
+def _is_home(leaf: Leaf, f: Finding) -> bool:
+    """Whether an address that the finder of names made is said to be somebody's; other findings all are what they are."""
+    if f.kind != _STREET or f.recogniser in (_BY_FORM, SAME_VALUE):
+        return True
+    # An address with a street and a postal code is written down to send something there.
+    if names_address.POSTAL.search(leaf.text[f.start : f.end]):
+        return True
+    return bool(_HOME.search(leaf.label) or _HOME.search(leaf.text[max(0, f.start - BEFORE) : f.start]))
+
+
+def _telling(leaf: Leaf, findings: Findings, told: bool, known: set[str]) -> list[Finding]:
+    """The names of a text that a sign says to be private."""
+    names = [f for f in findings if f.kind == "PERSON" and _could_be(leaf.text, f)]
+    beside = {_nearest(f, names) for f in findings if f.kind in _FORMS} if names else set()
+    labelled = bool(leaf.label and _LABEL.search(leaf.label))
+    return [
+        f
+        for f in names
+        if f in beside
+        or (not told and _last(leaf.text[f.start : f.end]) not in known and (labelled or _has_sign(leaf.text, f)))
+    ]
+
+
+def _has_sign(text: str, f: Finding) -> bool:
+    before, after = text[max(0, f.start - BEFORE) : f.start], text[f.end : f.end + AFTER]
+    if f.start > BEFORE:
+        before = "…" + before  # what is cut off is no beginning of a text
+    return any(sign.search(before) and (rest is None or rest.match(after)) for sign, rest in _SIGNS)
+
+
+def _could_be(text: str, f: Finding) -> bool:
+    """Whether a finding looks like somebody's name: with a capital, or surely one in a text without capitals; not SHOUTED alone."""
+    name = text[f.start : f.end]
+    words = [word.casefold() for word in _WORD.findall(name)]
+    if not words or _NOBODY.issuperset(words) or f.score < SURE:
+        return False
+    if name.islower():
+        return f.score >= SURE_IN_LOWER_CASE and not any(c.isupper() for c in text)
+    return not name.isupper() or len(words) > 1 or text.isupper()
+
+
+def _known(leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[str | None]) -> Iterator[str]:
+    """Last words of names that the row asks about or tells of as known persons, and of the assistant's own."""
+    for leaf, findings in zip(leaves, found, strict=True):
+        assistant = leaf.turn is not None and leaf.turn < len(roles) and roles[leaf.turn] in ("assistant", "system")
+        for f in findings:
+            if f.kind != "PERSON":
+                continue
+            before, after = leaf.text[max(0, f.start - BEFORE) : f.start], leaf.text[f.end : f.end + AFTER]
+            own = assistant and re.search(r"\b(?:I am|I'm|I’m|my name is|this is)\s*$", before)
+            if own or _PERSONA.search(before) or _ASKED.search(before) or _KNOWN.match(after):
+                yield _last(leaf.text[f.start : f.end])
 
 
 def _nearest(one: Finding, names: Sequence[Finding]) -> Finding | None:
-    """Whose contact, home or number it is: the name that stands nearest, if it is within reach."""
-    apart = {name: max(name.start - one.end, one.start - name.end) for name in names}
-    nearest = min(names, key=lambda name: (apart[name], name.start))
+    """Whose contact, home or number it is: the name that stands nearest, if it is within reach. Names are in order and apart."""
+    at = bisect_left(names, one.start, key=lambda name: name.start)
+    apart = {name: max(name.start - one.end, one.start - name.end) for name in names[max(0, at - 1) : at + 2]}
+    nearest = min(apart, key=lambda name: (apart[name], name.start))
     return nearest if apart[nearest] <= doxxing.REACH else None
 
 
-def _completes(text: str, place: Finding, persons: Sequence[Finding], findings: Findings) -> bool:
-    for person in persons:
-        if abs(person.start - place.start) <= doxxing.REACH:
-            around = [person, *(f for f in findings if f.kind in NAMES - {"PERSON"})]
-            without = [f for f in around if f != place]
-            if set(doxxing.combinations(text, around)) - set(doxxing.combinations(text, without)):
-                return True
+def _completes(text: str, place: Finding, persons: Sequence[Finding], rest: Sequence[Finding]) -> bool:
+    """Whether a combination with a private person, or one that somebody tells of himself, needs this place or employer."""
+    nearest = min(persons, key=lambda person: (abs(person.start - place.start), person.start), default=None)
+    near = [nearest] if nearest and abs(nearest.start - place.start) <= doxxing.REACH else []
+    start = max(0, place.start - 3 * doxxing.REACH)
+    for around in [*([person, *rest] for person in near), list(rest)]:
+        here = [f._replace(start=f.start - start, end=f.end - start) for f in around if f.start >= start]
+        without = [f for f in here if f.kind != place.kind]  # all towns, since the same one may stand there twice
+        said = text[start : place.end + 3 * doxxing.REACH]
+        if set(doxxing.combinations(said, here)) - set(doxxing.combinations(said, without)):
+            return True
     return False
 
 

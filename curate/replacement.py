@@ -48,7 +48,8 @@ def replace(
     value. Its score is the lowest score among the row's edits.
     """
     rows = [leaves_of(turns, extra) for turns, extra in chats.select("turns", "extra").iter_rows()]
-    edits = _plan(_names_of(chats, style), rows, finder, style, all_names, progress)
+    roles = None if all_names else [[turn["role"] for turn in turns] for turns in chats["turns"].to_list()]
+    edits = _plan(_names_of(chats, style), rows, finder, style, roles, progress)
     return _outcome(chats, rows, edits, finder)
 
 
@@ -140,13 +141,19 @@ def _plan(
     rows: Sequence[Sequence[Leaf]],
     finder: Finder,
     style: Style,
-    all_names: bool,
+    roles: Sequence[Sequence[str | None]] | None,
     progress: Progress,
 ) -> list[list[list[Edit]]]:
-    """Edits per leaf per row (an empty list for a row without any), until a scan of the edited texts finds nothing new."""
+    """Edits per leaf per row (an empty list for a row without any), until a scan of the edited texts finds nothing new.
+
+    `roles`: who says each turn of each row, for telling private names; None where all names count.
+    """
     flat = find_in_leaves([leaf for leaves in rows for leaf in leaves], finder, progress)
     found = iter(flat)
-    by_row = [_chosen(leaves, [next(found) for _ in leaves], all_names) for leaves in rows]
+    by_row = [
+        _chosen(leaves, [next(found) for _ in leaves], roles[place] if roles else None)
+        for place, leaves in enumerate(rows)
+    ]
     edits: list[list[list[Edit]]] = [[] for _ in rows]
     todo = [place for place, findings in enumerate(by_row) if any(findings)]
     if isinstance(style, Invented):
@@ -163,7 +170,7 @@ def _plan(
         for place in todo:
             leaves = [next(said) for _ in rows[place]]
             seen = [_not_put(next(fresh), some) for some in edits[place]]
-            new = _chosen(leaves, seen, all_names)
+            new = _chosen(leaves, seen, roles[place] if roles else None)
             if any(new):
                 again.append(place)
                 pairs3 = zip(by_row[place], new, edits[place], strict=True)
@@ -172,10 +179,10 @@ def _plan(
     return edits
 
 
-def _chosen(leaves: Sequence[Leaf], found: Sequence[Findings], all_names: bool) -> list[Findings]:
-    if all_names or not any(f.kind in private_names.NAMES for findings in found for f in findings):
+def _chosen(leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[str | None] | None) -> list[Findings]:
+    if roles is None or not any(f.kind in private_names.NAMES for findings in found for f in findings):
         return list(found)
-    return private_names.private(leaves, found)
+    return private_names.private(leaves, found, roles)
 
 
 def _values(rows: Sequence[Sequence[Leaf]], by_row: Sequence[Sequence[Findings]]) -> set[tuple[str, str]]:

@@ -5,7 +5,7 @@
     outcome = drop(chats, score)                                  # removes rows with a toxic answer
 
 The scorer is small and ours, needs no download, and works in two stages: words, then meaning where words leave a doubt
-(`curate.toxicity_scorer`; its card is `models/toxicity.md`). Detoxify's models can be named instead. A text that a scorer cannot
+(`curate.toxic.embedded`; its card is `models/toxicity.md`). Detoxify's models can be named instead. A text that a scorer cannot
 read (empty, no letters, another script or language) is unscored, which is not the same as harmless. Any function from texts to
 probabilities can take the scorer's place.
 """
@@ -19,9 +19,9 @@ from curate import chats as chat_frame
 from curate import outcome
 from curate.outcome import Outcome, Reason
 from curate.progress import Progress, silent
-from curate.scorer import Scorer
-from curate.toxicity_scorer import LIMITS, load, read_groups
-from curate.toxicity_windows import CHUNK, STRIDE, WINDOW, Score, WindowScore, score_windows, why_unscored, windows
+from curate.toxic.embedded import LIMITS, load, read_groups
+from curate.toxic.scorer import Scorer
+from curate.toxic.windows import CHUNK, STRIDE, WINDOW, Score, WindowScore, score_windows, why_unscored, windows
 
 __all__ = [
     "CHUNK", "LIMITS", "STRIDE", "TURN_SCORES", "WINDOW", "Counts", "Score", "Scorer", "WindowScore", "count", "drop", "drop_scored",

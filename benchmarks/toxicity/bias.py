@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from curate import shipped, toxicity, toxicity_scorer
-from curate import toxicity_features as features
+from curate import shipped, toxicity
+from curate.toxic import embedded, features
 
 FEWEST = 30  # harmless texts about a group, and toxic ones, from which on it has figures
 GROUPED = {"hatecheck": "HateCheck", "madlibs_identity": "identity madlibs"}
@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     with gzip.open(options.data / "toxicity" / "toxicity_test.jsonl.gz", "rt", encoding="utf-8") as lines:
         rows = [r for r in map(json.loads, lines) if r["source"] in GROUPED]
-    found: dict[str, Any] = {"weights": toxicity_scorer.WEIGHTS_SHA256}
+    found: dict[str, Any] = {"weights": embedded.WEIGHTS_SHA256}
     for which, name in (("both", None), ("words", "words")):
         score = toxicity.load(name)
         scores = np.array([np.nan if s is None else s for s in score([r["text"] for r in rows])])

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from measure import auc, lines
 
-from curate import cache, encoder, shipped, toxicity_scorer
-from curate import toxicity_features as features
+from curate import cache, encoder, shipped
+from curate.toxic import embedded, features
 
 sys.path.insert(0, str(shipped.model("")))
 Scores = Callable[[Sequence[str]], np.ndarray]
@@ -69,7 +69,7 @@ def built(train: list[Any], held_out: list[Any], used: encoder.Encoder) -> dict[
     from sklearn.linear_model import LogisticRegression
     from sklearn.neural_network import MLPClassifier
 
-    stages, _, _ = toxicity_scorer.embedded()
+    stages, _, _ = embedded.stages()
     assert stages.meaning
     head = MLPClassifier((128,), batch_size=256, max_iter=8, random_state=0, early_stopping=False)
     head.fit(vectors([e.text for e in train], used), [e.toxic for e in train])

@@ -146,7 +146,9 @@ class Drawn:
         roll = self.draw.random()
         if roll < 0.45:
             return str(self.draw.choice(lists()["places"]["cities"]))
-        return self.fakers["en_US" if roll < 0.62 else "en_GB"].city() if roll < 0.68 else self._one(towns(False))
+        if roll < 0.68:
+            return self.fakers["en_US" if roll < 0.53 else "en_GB" if roll < 0.58 else self.locale].city()
+        return self._one(towns(False))
 
     def _country(self) -> str:
         return str(self.draw.choice(lists()["places"]["more_countries"] if self.draw.random() < 0.3 else countries()))
@@ -191,7 +193,17 @@ class Drawn:
             f"P.O. Box {house}" if self.draw.random() < 0.5 else f"PO Box {house}",
         )
         faked = self.fakers[self.locale].street_address().strip().replace("\n", ", ")
-        return faked if self.held_out or self.draw.random() < 0.35 else pick((*forms[:5], *forms))
+        if self.held_out:
+            return faked
+        street = faked if self.draw.random() < 0.35 else pick((*forms[:5], *forms))
+        return f"{street}{self._second_line(pick([' ', ', ']))}" if self.draw.random() < 0.08 else street
+
+    def _second_line(self, before: str) -> str:
+        """Which part of a house: "Apt. 12", "3rd Floor"."""
+        kind = self.draw.choice(
+            ["Apt.", "Apt", "Apartment", "Suite", "Unit", "Flat", "Floor", "Room", "Ste", "Apt.", "Suite"]
+        )
+        return f"{before}{kind} {self.draw.choice(['', '', '', '#'])}{self.draw.randint(1, 999)}{self.draw.choice(['', '', '', 'A', 'B'])}"
 
     def _address_block(self) -> str:
         if self.held_out or self.draw.random() < 0.5:
@@ -201,8 +213,11 @@ class Drawn:
         uk = f"{pick(['LS', 'M', 'SW', 'EH', 'BS', 'N', 'SE', 'G', 'CB', 'OX'])}{self._number('#')} {self._number('#')}{pick('ABDEFG')}{pick('HJLNPR')}"
         tail = pick((f"{city}, {us}", f"{city}, {us}", f"{city} {uk}", f"{city}\n{uk}", f"{self._number('#####')} {city}", f"{self._number('####')} {city}",
                      f"{city} {self._number('######')}", f"{city}, {self._country()}", f"{self._number('####')} {pick('ABC')}{pick('DEF')} {city}"))  # fmt: skip
+        # Forms and letters have the part of the house on a line of its own, and lines that begin with spaces.
+        second = self._second_line("\n") if self.draw.random() < 0.15 else ""
         country = f"\n{self._country()}" if self.draw.random() < 0.2 else ""
-        return f"{street}\n{tail}{country}"
+        block = f"{street}{second}\n{tail}{country}"
+        return block.replace("\n", "\n" + " " * self.draw.randint(1, 5)) if self.draw.random() < 0.12 else block
 
     def _address(self) -> str:
         joint = self.draw.choice([", ", ", ", ", ", " "])
@@ -228,6 +243,9 @@ class Drawn:
             f"{pick(parts['coined'])}",
             f"{pick(parts['coined'])} {pick(parts['coined'])}",
             f"{word} {pick(['and', '&'])} {pick(['Sons', 'Daughters', 'Brothers', 'Partners', 'Associates', 'Company'])}",
+            "".join(self.draw.choices("ABCDEFGHIKLMNOPRSTUVWX", k=self.draw.randint(2, 5)))
+            + pick(["", "", f" {pick(parts['suffix'])}"]),
+            f"{self._made_up()}{pick(['', ' ', ' '])}{pick([*parts['trade'], *parts['suffix']])}",
         )
         return pick(forms)
 

@@ -18,7 +18,7 @@ from faker.config import AVAILABLE_LOCALES
 HERE = Path(__file__).parent
 HELD_OUT = ("fi_FI", "hr_HR", "ro_RO", "zu_ZA", "lt_LT", "en_PK")
 ADDRESSES = ("en_US", "en_US", "en_US", "en_GB", "en_GB", "en_CA", "en_AU", "en_IN", "en_NZ", "en_IE", "de_DE", "de_AT", "de_CH", "fr_FR", "es_ES",
-             "es_MX", "it_IT", "pt_BR", "pt_PT", "pl_PL", "sv_SE", "da_DK", "no_NO", "cs_CZ", "hu_HU", "nl_NL", "nl_BE", "en_PH", "id_ID", "tr_TR")  # fmt: skip
+             "es_MX", "it_IT", "pt_BR", "pt_PT", "pl_PL", "sv_SE", "da_DK", "no_NO", "cs_CZ", "hu_HU", "nl_NL", "nl_BE", "en_PH", "id_ID", "tr_TR", "es_CO", "es_AR", "fr_CA", "sl_SI", "es_CL", "az_AZ", "vi_VN")  # fmt: skip
 HELD_OUT_ADDRESSES = ("fi_FI", "hr_HR", "ro_RO", "fr_CH", "en_BD", "sk_SK")
 COMPANIES = ("en_US", "en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "pt_BR", "pl_PL", "sv_SE", "nl_NL", "cs_CZ", "en_PH", "id_ID", "tr_TR")  # fmt: skip
 HELD_OUT_COMPANIES = ("fi_FI", "hr_HR", "ro_RO", "sk_SK")

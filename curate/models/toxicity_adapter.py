@@ -17,8 +17,9 @@ import torch
 from toxicity_examples import Example
 from transformers import BertModel
 
-from curate import encoder_files, toxicity_features
-from curate.toxicity_meaning import SCALE, TOKENS
+from curate import encoder_files
+from curate.toxic import features
+from curate.toxic.meaning import SCALE, TOKENS
 
 RANK = 16
 BATCH = 64
@@ -103,7 +104,7 @@ def token_ids(texts: Sequence[str]) -> list[list[int]]:
     tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(TOKENS + 2)
-    return [encoding.ids for encoding in tokenizer.encode_batch([toxicity_features.plain(said) for said in texts])]
+    return [encoding.ids for encoding in tokenizer.encode_batch([features.plain(said) for said in texts])]
 
 
 def _weight(example: Example) -> float:

@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from curate import toxicity
-from curate import toxicity_features as features
+from curate.toxic import features
 
 HERE = Path(__file__).parent
 SLOT = re.compile(r"\{(\w+)\}")

@@ -31,8 +31,8 @@ from curate.names_features import LISTS, buckets, hash_of, plain, tokens  # noqa
 from curate.names_network import KINDS, TAGS  # noqa: E402
 
 SEED = 1
-WIDTH, HIDDEN, DISTANCES = 64, 128, (1, 1, 2, 4)
-STEPS, WORDS, RATE = 1200, 6000, 0.003
+WIDTH, HIDDEN, DISTANCES = 64, 160, (1, 1, 2, 4)
+STEPS, WORDS, RATE = 2000, 6000, 0.003
 IGNORED = -100
 SECTIONS = {
     "chat": 16, "mail": 12, "forms": 12, "story": 14, "news": 18, "social": 6, "lists": 6, "other_languages": 7, "plain": 21, "code": 11,
@@ -284,7 +284,7 @@ def main() -> None:
     tuning = Writer(SEED + 2, held_out=True)
     tuned = [*(tuning.write("held_out") for _ in range(2000)), *(tuning.write("held_out_plain") for _ in range(600))]
     knots = calibrate(blob, tuned)
-    card = {"name": "winnow-names-1", "sha256": hashlib.sha256(blob).hexdigest(), "knots": knots}
+    card = {"name": "winnow-names-2", "sha256": hashlib.sha256(blob).hexdigest(), "knots": knots}
     (options.out / names.CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     print(
         f"{hashlib.sha256((options.out / names.CARD).read_bytes()).hexdigest()}  {names.CARD}; {len(blob):,} bytes of weights"

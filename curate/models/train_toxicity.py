@@ -21,9 +21,9 @@ import numpy.typing as npt
 from toxicity_examples import INSTRUCTION, Example, collect
 
 from curate import toxicity
-from curate import toxicity_features as features
-from curate.toxicity_meaning import Meaning
-from curate.toxicity_scorer import Stages, Words
+from curate.toxic import features
+from curate.toxic.embedded import Stages, Words
+from curate.toxic.meaning import Meaning
 
 HERE = Path(__file__).parent
 STRENGTH = 2.0  # C of the logistic regression

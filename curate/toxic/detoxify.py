@@ -19,11 +19,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from curate import toxicity_features
 from curate.cache import Cache
 from curate.errors import BadInput
-from curate.scorer import Scorer
-from curate.toxicity_windows import STRIDE, WINDOW, foreign, unreadable
+from curate.toxic import features
+from curate.toxic.scorer import Scorer
+from curate.toxic.windows import STRIDE, WINDOW, foreign, unreadable
 
 # File name in torch's cache, which holds the head of the SHA-256, and the size to fetch.
 NAMED = {
@@ -64,7 +64,7 @@ class Detoxified:
     def _reads(self, said: str) -> bool:
         if self.every_language:
             return any(letter.isalpha() for letter in said)
-        return not unreadable(said) and not foreign(toxicity_features.words(said))
+        return not unreadable(said) and not foreign(features.words(said))
 
     def _head(self, texts: Sequence[str], head: str) -> list[float | None]:
         parts = [(i, part) for i, said in enumerate(texts) if self._reads(said) for part in self.short(said)]

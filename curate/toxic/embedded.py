@@ -5,7 +5,7 @@
     score(["Have a lovely day", "You are a worthless idiot"])
 
 Stage one is a logistic regression on hashed words and letter runs. A window that names no group of people and in which it sees no
-sign gets its score from it. The others are read by the default encoder with an adapter of ours (`curate.toxicity_meaning`), which knows who says what of
+sign gets its score from it. The others are read by the default encoder with an adapter of ours (`curate.toxic.meaning`), which knows who says what of
 whom; both opinions go into one calibrated probability. The card, `models/toxicity.md`, has the figures.
 """
 
@@ -22,10 +22,10 @@ import numpy.typing as npt
 from curate import encoder_files, shipped
 from curate.cache import Cache
 from curate.errors import BadInput, Surroundings
-from curate.scorer import Scorer
-from curate.toxicity_features import BUCKETS, RULE, length, pair_features, word_features, words
-from curate.toxicity_meaning import SCALE, TOKENS, Meaning
-from curate.toxicity_windows import CHUNK, STRIDE, WINDOW, foreign, unreadable
+from curate.toxic.features import BUCKETS, RULE, length, pair_features, word_features, words
+from curate.toxic.meaning import SCALE, TOKENS, Meaning
+from curate.toxic.scorer import Scorer
+from curate.toxic.windows import CHUNK, STRIDE, WINDOW, foreign, unreadable
 
 WEIGHTS_SHA256 = "cd6d7e33a1e3a3b67d1f169b534cb4da2114284fd3e36d0b5342a2b767910986"
 GROUPS_SHA256 = "66ebd4f716a2ec94173a5fd37c7810c88be290dee67c09f7425ac05fdf443447"
@@ -125,21 +125,21 @@ def load(name: str | None = None, *, sha256: str | None = None, cache: Cache | N
     """
     if name in (None, "words"):
         return _embedded(words_only=name == "words", cache=cache)
-    from curate import toxicity_detoxify
+    from curate.toxic import detoxify
 
     assert name is not None
     if name in DETOXIFY or "/" in name or name.endswith((".ckpt", ".pt", ".pth")):
-        return toxicity_detoxify.load(name, sha256=sha256, cache=cache)
+        return detoxify.load(name, sha256=sha256, cache=cache)
     known = ", ".join(("words", *DETOXIFY))
     raise BadInput("there is no toxicity scorer of this name", where=name, hint=f"{known}, or the path of a checkpoint")
 
 
 def _embedded(*, words_only: bool, cache: Cache | None) -> Scorer:
-    stages, threshold, threshold_of_words = embedded()
+    both, threshold, threshold_of_words = stages()
     parts = [RULE, f"{WINDOW} {STRIDE}", WEIGHTS_SHA256, GROUPS_SHA256]
     name = "winnow-toxicity-2"
     if words_only:
-        judge = Stages(stages.words, None, stages.mixing).judge
+        judge = Stages(both.words, None, both.mixing).judge
         return Scorer(
             f"{name}-words",
             _hash([*parts, "words"]),
@@ -151,7 +151,7 @@ def _embedded(*, words_only: bool, cache: Cache | None) -> Scorer:
         )
     # The encoder below is the default one, whichever encoder the run uses: the adapter fits no other.
     fingerprint = _hash([*parts, encoder_files.DEFAULT_WEIGHTS, f"{SCALE} {TOKENS} fp32"])
-    return Scorer(name, fingerprint, threshold, LIMITS, stages.judge, stages.attack, bias("both"), cache)
+    return Scorer(name, fingerprint, threshold, LIMITS, both.judge, both.attack, bias("both"), cache)
 
 
 def _hash(parts: Sequence[str]) -> str:
@@ -173,7 +173,7 @@ def _read(weights_sha256: str, groups_sha256: str) -> tuple[Stages, float, float
     return Stages(Words(bias, step, weights, groups), meaning, mixing), threshold, threshold_of_words
 
 
-def embedded() -> tuple[Stages, float, float]:
+def stages() -> tuple[Stages, float, float]:
     """The stages that ship, and the thresholds of both together and of words alone."""
     return _read(WEIGHTS_SHA256, GROUPS_SHA256)
 

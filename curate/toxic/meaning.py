@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curate import encoder_files, network, passes, toxicity_features, windows
+from curate import encoder_files, network, passes, windows
 from curate.errors import Surroundings
+from curate.toxic import features
 
 Logits = npt.NDArray[np.float64]
 
@@ -61,7 +62,7 @@ class Meaning:
 
     def _cut(self, texts: Sequence[str]) -> tuple[list[list[int]], npt.NDArray[np.int64]]:
         tokenizer = self._loaded[0]
-        plain = [windows.readable(toxicity_features.plain(said)) for said in texts]
+        plain = [windows.readable(features.plain(said)) for said in texts]
         ids: list[list[int]] = []
         owner: list[int] = []
         for i, encoding in enumerate(tokenizer.encode_batch(plain)):
@@ -76,8 +77,8 @@ class Meaning:
         means = np.empty((len(ids), weight.shape[1]), np.float32)
 
         def one(batch: list[int]) -> None:
-            for rows, features in way.run([ids[row] for row in batch]):
-                means[[batch[row] for row in rows]] = features["token_embeddings"].mean(1).numpy()
+            for rows, read in way.run([ids[row] for row in batch]):
+                means[[batch[row] for row in rows]] = read["token_embeddings"].mean(1).numpy()
 
         batches = way.batches([len(row) for row in ids])
         with self._lock, _one_thread_each(network.threads()) as pool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from curate.cache import Cache, remember
 from curate.progress import Progress, silent
-from curate.toxicity_windows import CHUNK, Score, WindowScore, score_windows
+from curate.toxic.windows import CHUNK, Score, WindowScore, score_windows
 
 
 @dataclass(frozen=True)

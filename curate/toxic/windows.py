@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from curate import text, toxicity_features
+from curate import text
 from curate.likeness import pair_language
 from curate.progress import Progress, silent
+from curate.toxic import features
 
 Score = Callable[[Sequence[str]], Sequence[float | None]]
 
@@ -60,7 +61,7 @@ def foreign(words: Sequence[str]) -> bool:
 
 def why_unscored(said: str) -> str | None:
     """Why a text cannot be scored (empty, no letters, another script, another language), or None when it can."""
-    return unreadable(said) or ("not English" if foreign(toxicity_features.words(said)) else None)
+    return unreadable(said) or ("not English" if foreign(features.words(said)) else None)
 
 
 def windows(said: str) -> Iterator[tuple[int, int]]:

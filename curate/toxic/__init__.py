@@ -1,0 +1,1 @@
+"""How a text is judged toxic: rooms of `curate.toxicity`."""
