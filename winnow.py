@@ -174,8 +174,14 @@ def audit(
     if briefs is not None and found.diversity is not None and found.diversity.briefs is not None:
         found.diversity.briefs.write(briefs)
         aside(f"{found.diversity.briefs}: {briefs}")
-    _tell(audit_report.report(found), None if page else out, as_json)
-    if page:
+    whole = audit_report.report(found)
+    if out is not None and not page:
+        whole.write(out)
+    if as_json:
+        sys.stdout.write(whole.to_json())
+    else:
+        Console().print(audit_report.summary(found))
+    if out is not None:
         aside(f"report: {out}")
     _keep_small()
 

@@ -4,6 +4,7 @@ report(found).write(Path("audit.html"))
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 
@@ -46,6 +47,22 @@ def report(found: Audit) -> Report:
     detectors = "; ".join(f"{what}: {name}" for what, name in found.detectors.items())
     title = f"Audit of {found.source}" if found.source else "Audit"
     return Report(title, detectors, facts, tuple(section for section in sections if section is not None))
+
+
+def summary(found: Audit) -> Report:
+    """What a terminal shows of the page: what to fix, with a row of each, and what else the page tells."""
+    page = report(found)
+    first, *rest = page.sections
+    blocks = tuple(_with_a_row(block) if isinstance(block, Finding) else block for block in first.blocks)
+    said = "; ".join(part.title[:1].lower() + part.title[1:] for part in rest)
+    more = Note(f"The written report (-o audit.html) tells more: {said}.")
+    return replace(page, sections=(replace(first, blocks=(*blocks, more)),))
+
+
+def _with_a_row(finding: Finding) -> Finding:
+    if finding.rows is None:
+        return finding
+    return replace(finding, rows=replace(finding.rows, rows=finding.rows.rows[:1], total=finding.count))
 
 
 def _median(found: Audit) -> int | str:

@@ -5,10 +5,12 @@
 
 Parts belong together when they stand within `REACH` characters of one turn. A combination is counted apart from the personal
 data that it is made of. Who is written about is not asked: a sentence on a public person, her office and her town counts too.
+A name that stands all over the data set, as that of the assistant does, tells of nobody.
 """
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
@@ -20,6 +22,7 @@ from curate.pii import Finder, Finding, Findings
 from curate.progress import Progress, silent
 
 REACH = 250  # characters between the name and what belongs to it
+EVERYBODY = 0.05, 10  # a name in such a share of the rows, and in so many, is the assistant's own or a template's
 
 HOME = frozenset({"STREET_ADDRESS", "ADDRESS"})
 NUMBER = frozenset(
@@ -97,15 +100,36 @@ def count(
         for row_id, turns, extra in chats.select("id", "turns", "extra").iter_rows()
     ]
     flat = iter(pii.find_in_leaves([leaf for _, some, _ in rows for leaf in some], finder, progress))
+    by_row = [[next(flat) for _ in some] for _, some, _ in rows]
+    known = _known_all_over([some for _, some, _ in rows], by_row)
     lines = []
-    for row_id, some, roles in rows:
-        found = [next(flat) for _ in some]
+    for (row_id, some, roles), all_found in zip(rows, by_row, strict=True):
+        found = [
+            tuple(f for f in part if f.kind != "PERSON" or leaf.text[f.start : f.end].casefold() not in known)
+            for leaf, part in zip(some, all_found, strict=True)
+        ]
         if choose and any(found):
             found = choose(some, found, roles)
         together = groupby(zip(some, found, strict=True), key=lambda item: item[0].turn)
         for turn, group in together:
             lines += [(row_id, turn, name) for name in _in_turn(group)]
     return pl.DataFrame(lines, schema=COUNTS, orient="row")
+
+
+def _known_all_over(leaves: Sequence[Sequence[Leaf]], found: Sequence[Sequence[Findings]]) -> frozenset[str]:
+    """Names in so many rows that they tell of nobody."""
+    rows = Counter(
+        name
+        for some, parts in zip(leaves, found, strict=True)
+        for name in {
+            leaf.text[f.start : f.end].casefold()
+            for leaf, part in zip(some, parts, strict=True)
+            for f in part
+            if f.kind == "PERSON"
+        }
+    )
+    share, fewest = EVERYBODY
+    return frozenset(name for name, n in rows.items() if n >= max(fewest, share * len(leaves)))
 
 
 def _in_turn(group: Iterable[tuple[Leaf, Findings]]) -> tuple[str, ...]:

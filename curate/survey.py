@@ -104,7 +104,7 @@ def audit_files(
         eval_files=eval_files,
         turn_scores=scores,
         toxic_threshold=threshold,
-        mask=mask(models),
+        mask=mask(models, names=True),
         detectors=models.named(),
         planted=canaries.measure(read.chats, models.find_pii),
         combinations=doxxing.count(read.chats, models.find_named, progress, choose=private_names.private),
@@ -213,9 +213,9 @@ def compare_paths(a: Path, b: Path, models: Models, progress: Progress = silent)
     return compare(before, after, models, names=names, ledger=ledger, progress=progress, invented=invented)
 
 
-def mask(models: Models) -> Mask:
-    """Replace personal data, for rows that a report shows."""
-    return lambda chats: replacement.replace(chats, models.find_pii).kept
+def mask(models: Models, *, names: bool = False) -> Mask:
+    """Replace personal data, for rows that a report shows; with `names` the names of private persons too."""
+    return lambda chats: replacement.replace(chats, models.find_named if names else models.find_pii).kept
 
 
 def _invented(place: Path) -> StandIns:

@@ -64,3 +64,12 @@ def _row(name: str, *said: str) -> dict[str, object]:
     roles = ("user", "assistant")
     turns = [{"role": role, "content": text, "fields": None} for role, text in zip(roles, said, strict=False)]
     return {"id": name, "source": f"f:{name}", "turns": turns, "extra": "{}"}
+
+
+def test_a_name_that_stands_all_over_the_rows_tells_of_nobody() -> None:
+    """A persona signs every answer; one customer is named in few rows."""
+    signed = [_row(f"s{i}", "Hello", f"Write to jane@corp.org, yours, Jane Doe {i}") for i in range(10)]
+    other = [_row(f"o{i}", "Hello", "Good day") for i in range(100)]
+    assert doxxing.count(chats_of([*signed[:9], *other]), FINDER).height == 9
+    assert doxxing.count(chats_of([*signed, *other]), FINDER).height == 0
+    assert doxxing.count(chats_of([*signed, *other, *other]), FINDER).height == 10
