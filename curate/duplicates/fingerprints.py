@@ -30,7 +30,8 @@ SAMPLE = 48
 CROWD = 24  # a fingerprint in more rows than that does not compare all of them with each other
 CROWDED = 0.4  # of a row's fingerprints: one of which so many are in crowds is compared again among its like
 VOTES = 5_000_000  # so many pairs that share a fingerprint are counted when crowds are compared
-BEST = 3  # in a crowd of which not all pairs can be counted, each row is compared with so many of the best
+# Where not all pairs of a crowd can be counted, each row is compared with so many of the best of its so many smallest crowds.
+BEST, SMALLEST = 3, 3
 SHARE = 0.25  # of the rarer fingerprints of the row that has fewer
 CROWD_SHARE = 0.4  # in a crowd, where rows share boilerplate
 # So many letters at a time stay in the processor's cache; memory is flat.
@@ -79,7 +80,8 @@ def propose(
 
     A row is in a crowd when `CROWDED` of what it has is in more than `CROWD` rows: it has very many near duplicates, or
     says much boilerplate, and not all of these rows were compared with it. With `rank` crowds are compared too, as
-    large ones as can be counted (`countable`), where rows share `CROWD_SHARE`, and in larger ones each row with the best few.
+    large ones as can be counted (`countable`), where rows share `CROWD_SHARE`; of the larger ones each row is compared with the
+    best few of its smallest.
     """
     rows = len(among)
     bits = max(rows - 1, 1).bit_length()  # of a row's number; the numbers of two rows are one code
@@ -96,7 +98,8 @@ def propose(
     codes = _voted(pairs, sizes, bits, SHARE if rank is None else CROWD_SHARE)
     if rank is not None:
         chosen = common & crowded[owners]
-        codes = np.append(codes, _beside_the_best(prints[chosen], owners[chosen], rank, bits))
+        sizes_there = np.repeat(counts, counts)[chosen]
+        codes = np.append(codes, _beside_the_best(prints[chosen], owners[chosen], sizes_there, rank, bits))
         codes.sort()
         codes = codes[_starts(codes)]
     return np.stack([codes >> bits, _low(codes, bits)], 1), crowded
@@ -168,17 +171,29 @@ def _voted(codes: Numbers, sizes: Numbers, bits: int, share: float) -> Numbers:
     return np.concatenate(parts)
 
 
-def _beside_the_best(prints: Hashes, owners: Numbers, rank: Numbers, bits: int) -> Numbers:
-    """Codes of the pairs of each row and the `BEST` rows of the crowds that it stands in; some come several times."""
+def _beside_the_best(prints: Hashes, owners: Numbers, sizes: Numbers, rank: Numbers, bits: int) -> Numbers:
+    """Codes of the pairs of each row and the `BEST` rows of its smallest crowds; some come several times."""
     order = np.lexsort((rank[owners], prints))
-    prints, owners = prints[order], owners[order]
-    begins = np.searchsorted(prints, prints)
+    prints, owners, sizes = prints[order], owners[order], sizes[order]
+    at = np.flatnonzero(smallest(owners, sizes, prints))
+    begins = np.searchsorted(prints, prints[at])
     parts = [np.empty(0, np.int64)]
     for place in range(BEST):
-        best = owners[np.minimum(begins + place, len(owners) - 1)]
-        low, high = np.minimum(best, owners), np.maximum(best, owners)
-        parts.append((low << bits | high)[low < high])
+        other = np.minimum(begins + place, len(prints) - 1)
+        there = prints[other] == prints[at]
+        low, high = np.minimum(owners[other], owners[at]), np.maximum(owners[other], owners[at])
+        parts.append((low << bits | high)[there & (low < high)])
     return np.concatenate(parts)
+
+
+def smallest(owners: Numbers, sizes: Numbers, prints: Hashes) -> npt.NDArray[np.bool_]:
+    """Which fingerprints are those of the `SMALLEST` crowds of their row; of two of one size the lower fingerprint is."""
+    order = np.lexsort((prints, sizes, owners))
+    begins = _starts(owners[order])
+    place = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
+    chosen = np.zeros(len(order), bool)
+    chosen[order] = place < SMALLEST
+    return chosen
 
 
 def _batches(texts: Sequence[str]) -> Iterator[tuple[Numbers, list[str]]]:

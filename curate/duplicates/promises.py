@@ -27,6 +27,7 @@ from curate.duplicates import semantic
 from curate.duplicates.promise_rules import Rule, exact_rule, near_rule, semantic_rule
 from curate.errors import BadInput
 from curate.progress import Progress, silent
+from curate.replacement_styles import numbered
 
 __all__ = ["Kept", "Promises", "Violation", "check", "verify_dedup"]
 
@@ -206,12 +207,26 @@ def _rule(name: str, recipe: Mapping[str, Any], models: Models) -> Rule | None:
 def _after_replacing(
     done: iteration.Iteration, rows: pl.DataFrame, removed: Mapping[str, str | None], exempt: set[str], models: Models
 ) -> Kept:
-    """Twins on rows whose personal data is replaced again as the ledger tells; what was kept on the training file."""
-    named = {*removed, *(twin for twin in removed.values() if twin)}
-    again = replacement.replay(rows.filter(pl.col("id").is_in(list(named))), done.ledger())
-    twins = check("exact again", again, removed, exact_rule(), exempt=exempt)
+    """Twins on rows whose personal data is replaced again as the ledger tells; what was kept on the training file.
+
+    Where values were invented, placeholders stand in their place for the comparison, among the kept rows too.
+    """
+    style = numbered if done.manifest["recipe"]["pii"].get("replace") == "surrogate" else None
+
+    def again(ids: Collection[str]) -> pl.DataFrame:
+        return replacement.replay(rows.filter(pl.col("id").is_in(list(ids))), done.ledger(), style)
+
+    twins = check(
+        "exact again", again({*removed, *filter(None, removed.values())}), removed, exact_rule(), exempt=exempt
+    )
     kept = check("exact again", done.chats(), {}, exact_rule(), exempt=exempt)
-    found = (*(each for each in twins.violations if each.promise != "was kept beside"), *kept.violations)
+    alike = (
+        check("exact again", again(done.chats()["id"].to_list()), {}, exact_rule(), exempt=exempt) if style else kept
+    )
+    found = (
+        *(each for each in twins.violations if each.promise != "was kept beside"),
+        *dict.fromkeys([*kept.violations, *alike.violations]),
+    )
     return Kept("exact again", rows.height, len(removed), kept.compared, None, twins.exempt, found)
 
 

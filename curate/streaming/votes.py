@@ -9,14 +9,14 @@ What must be known of a row for that, how many rarer and how many common fingerp
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from curate.duplicates.fingerprints import BEST, CROWD, CROWD_SHARE, SHARE, countable, in_crowds
+from curate.duplicates.fingerprints import BEST, CROWD, CROWD_SHARE, SHARE, SMALLEST, countable, in_crowds
 from curate.streaming.hands import Hands
 from curate.streaming.runs import Range, Runs
 
@@ -25,7 +25,7 @@ Mask = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.uint64]
 Owners = npt.NDArray[np.uint32]
 
-NOBODY = np.uint32(0xFFFFFFFF)
+NO_CROWD = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @dataclass(frozen=True)
@@ -137,32 +137,61 @@ def _together(values: Keys, owners: Owners, rows: int) -> Keys:
 
 
 def beside_the_best(folder: Path, prints: Runs, held: Held, rank: Numbers, at_once: int) -> Iterator[Numbers]:
-    """Codes of the pairs of each crowded row and the best rows of its crowds, some at a time; `propose` came before."""
-    rows = len(rank)
-    crowded = held.crowded
-    best, after = Runs(folder / "best", owned=False), np.empty(0, np.int64)
-    ranges = prints.ranges(at_once)
-    for number, some in reversed(list(enumerate(ranges))):
-        values, owners = _those(_Range(folder, prints.folder, number, some, rows, held.largest))
-        starts = _starts(values)
-        counts = np.diff(np.append(starts, len(values)))
-        chosen = (np.repeat(counts, counts) > held.largest) & crowded[owners]
-        values, here = values[chosen], owners[chosen].astype(np.int64)
+    """Codes of the pairs of each crowded row and the best rows of its smallest crowds, some at a time; `propose` came before.
+
+    What a row's smallest crowds are is known after all ranges were read once.
+    """
+    rows, ranges = len(rank), prints.ranges(at_once)
+    crowds = [_Range(folder, prints.folder, i, some, rows, held.largest) for i, some in enumerate(ranges)]
+    line = np.cumsum(held.crowded) - 1  # only of crowded rows something is held
+    few = _smallest_of(crowds, held.crowded, line)
+    best = Runs(folder / "best", owned=False)
+    for task in crowds:
+        values, here, _ = _crowds_of(task, held.crowded)
         order = np.lexsort((rank[here], values))
         values, here = values[order], here[order]
-        begins = np.searchsorted(values, values)
-        line = np.concatenate([here, after])
+        at = np.flatnonzero((few[line[here]] == values[:, None]).any(1))
+        begins = np.searchsorted(values, values[at])
         codes = [np.empty(0, np.int64)]
-        for place in range(BEST if len(here) else 0):
-            # A crowd of which few are left reaches into the next one; `fingerprints` does the same.
-            other = line[np.minimum(begins + place, len(line) - 1)]
-            low, high = np.minimum(other, here), np.maximum(other, here)
-            codes.append(np.unique((low * rows + high)[low < high]))
-        best.put(number, np.unique(np.concatenate(codes)).astype(np.uint64))
-        after = line[: BEST - 1]
+        for place in range(BEST if len(at) else 0):
+            other = np.minimum(begins + place, len(values) - 1)
+            there = values[other] == values[at]
+            low, high = np.minimum(here[other], here[at]), np.maximum(here[other], here[at])
+            codes.append(np.unique((low * rows + high)[there & (low < high)]))
+        best.put(task.number, np.unique(np.concatenate(codes)).astype(np.uint64))
     for low_code, high_code in best.ranges(at_once):
         yield np.unique(best.get(low_code, high_code)[0]).astype(np.int64)
     best.drop()
+
+
+def _crowds_of(task: _Range, crowded: Mask) -> tuple[Keys, Numbers, Numbers]:
+    """The fingerprints of a range that make crowds, their rows, and how large the crowds are."""
+    values, owners = _those(task)
+    starts = _starts(values)
+    counts = np.diff(np.append(starts, len(values)))
+    sizes = np.repeat(counts, counts)
+    chosen = (sizes > task.largest) & crowded[owners]
+    return values[chosen], owners[chosen].astype(np.int64), sizes[chosen]
+
+
+def _smallest_of(crowds: Sequence[_Range], crowded: Mask, line: Numbers) -> Keys:
+    """The fingerprints of the smallest crowds of each crowded row [n, SMALLEST]; `NO_CROWD` where it has fewer. `line`: its place."""
+    few = np.full((int(crowded.sum()), SMALLEST), NO_CROWD)
+    sizes = np.full(few.shape, np.iinfo(np.int64).max)
+    for task in crowds:
+        values, owners, counts = _crowds_of(task, crowded)
+        touched = np.unique(line[owners])
+        known = np.repeat(touched, SMALLEST)
+        all_rows = np.concatenate([known, line[owners]])
+        all_sizes = np.concatenate([sizes[touched].ravel(), counts])
+        all_values = np.concatenate([few[touched].ravel(), values])
+        order = np.lexsort((all_values, all_sizes, all_rows))
+        begins = _starts(all_rows[order].astype(np.uint64))
+        place = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
+        kept = order[place < SMALLEST]
+        few[touched] = all_values[kept].reshape(-1, SMALLEST)
+        sizes[touched] = all_sizes[kept].reshape(-1, SMALLEST)
+    return few
 
 
 def only(prints: Runs, rows: Mask, folder: Path, at_once: int) -> Runs:
