@@ -29,7 +29,7 @@ SHORT = 64  # letters
 SAMPLE = 48
 CROWD = 24  # a fingerprint in more rows than that does not compare all of them with each other
 CROWDED = 0.4  # of a row's fingerprints: one of which so many are in crowds is compared again among its like
-VOTES = 5_000_000  # so many pairs that share a fingerprint are counted when crowds are compared
+VOTES = 20_000_000  # so many pairs that share a fingerprint are counted when crowds are compared
 # Where not all pairs of a crowd can be counted, each row is compared with so many of the best of its so many smallest crowds.
 BEST, SMALLEST = 3, 3
 SHARE = 0.25  # of the rarer fingerprints of the row that has fewer
