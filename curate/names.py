@@ -35,7 +35,7 @@ from curate.pii import Finding, Findings
 from curate.progress import Progress, silent
 
 CARD, WEIGHTS = "names.json", "names.safetensors"
-CARD_SHA256 = "d956abdebb5d077c69b2a14a84833e95dc0cf4a2d33f9ed424756bfe8f68e239"
+CARD_SHA256 = "e78ff26d6f5cf6009099d16a10b9ca69acc86d5db40115746197c7e5038bbfaf"
 REINSTALL, RETRAIN = (
     "pip install --force-reinstall winnow-tune",
     "python curate/models/train_names.py --data DIR --out FOLDER",

@@ -4,7 +4,8 @@
     is_likely("ruled from 247 BC", a finding on "247 BC", lists)                         # False
 
 The network finds addresses by how they look, and a list of countries with numbers looks much the same. So an address has the number
-of a house, few parts without a number, and a street's word, a postal code or words before it that tell; or a sure score.
+of a house, few parts without a number, and a street's word, a postal code or words before it that tell; or a sure score. A street
+without a number is one only where somebody is said to live there: "I live on Mill Lane".
 """
 
 import re
@@ -31,6 +32,9 @@ BEFORE = 60  # characters that are looked at
 TOLD = re.compile(
     r"(?i)\baddress|\bliv(?:e|es|ed|ing) (?:at|on|in)\b|\bresid|\b(?:deliver|ship|mail|send|sent)|\bmoved? to\b|\bhome\b|\bbilling\b|\bvisit\b"
 )
+HOME = re.compile(
+    r"(?i)\b(?:address|street(?: name)?)\W{1,3}$|\b(?:liv(?:e|es|ed|ing)|resid(?:e|es|ed|ing)|stay(?:s|ed|ing)?|grew up) (?:at|on|in|off|near)\W+$"
+)
 PLACES = 5  # more parts than these without a number are a list
 SURE = 0.95
 
@@ -46,7 +50,10 @@ def is_likely(text: str, found: Finding, lists: Mapping[int, int]) -> bool:
     parts = [part for part in re.split(r"[,\n\t]", name) if part.strip()]
     if ERA.search(name) or sum(not any(c.isdigit() for c in part) for part in parts) > PLACES:
         return False
-    if any(flags(word.text, lists) & STREET for word in tokens(name)) or STREET_END.search(name) or CODE.search(name):
+    street = any(flags(word.text, lists) & STREET for word in tokens(name)) or STREET_END.search(name) is not None
+    if not has_a_number(name):
+        return street and bool(HOME.search(text[max(0, found.start - BEFORE) : found.start]))
+    if street or CODE.search(name):
         return True
     if TOLD.search(text, max(0, found.start - BEFORE), found.start):
         return True

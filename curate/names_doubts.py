@@ -4,7 +4,7 @@
 
 Rules that a person can check, after a network that nobody can. In lines of code nothing is a name. In the words of a program,
 and in algebra, a name must have a capital and stand in a list; so must a lower-case name in a text with capitals, and a word
-that begins a sentence as an order does. An address has more than one word.
+that begins a sentence as an order does. What an address must have is told in `names_address`.
 """
 
 import re
@@ -34,6 +34,10 @@ LANGUAGE = re.compile(r"(?i)java|julia|ruby|swift|pascal|ada|haskell|scala|kotli
 PROGRAMMING = re.compile(
     r"(?i)\b(?:code|coding|function|class|method|program|programming|script|library|compiler|loop|syntax|api|python|javascript|software|developer)s?\b"
 )
+# Words that say whose, in languages whose sentences begin with them; those that are names too are left out ("Mia", "Su").
+WHOSE = re.compile(
+    r"(?i)(?:mein|dein|unser|euer)(?:e[mnrs]?)?|(?:sein|ihr)e[mnrs]?|notre|votre|nos|vos|leurs?|mijn|onze|jouw|nuestr[oa]s?|vuestr[oa]s?|minhas?|noss[oa]s?|nostr[oaie]|vostr[oaie]"
+)
 NAMES = sum(1 << LISTS.index(name) for name in ("given", "family", "place", "country"))
 ORGANISATIONS = sum(1 << LISTS.index(name) for name in ("organisation", "legal form"))
 COMMON = 1 << LISTS.index("common")
@@ -54,8 +58,9 @@ def settled(text: str, found: Sequence[Finding], lists: Mapping[int, int]) -> Fi
     return tuple(
         f
         for f in found
-        if looks_possible(text[f.start : f.end], f.kind)
+        if looks_possible(text[f.start : f.end])
         and (f.kind != "ADDRESS" or names_address.is_likely(text, f, lists))
+        and not WHOSE.fullmatch(text, f.start, f.end)
         and not _within(f, code, starts)
         and not (programming and LANGUAGE.fullmatch(text, f.start, f.end))
         and not (strict and text[f.start : f.end].islower())
@@ -66,11 +71,9 @@ def settled(text: str, found: Sequence[Finding], lists: Mapping[int, int]) -> Fi
     )
 
 
-def looks_possible(name: str, kind: str) -> bool:
-    """A name has two letters side by side; an address has words, more than one, and the number of a house."""
-    if not any(a.isalpha() and b.isalpha() for a, b in pairwise(name)):
-        return False
-    return kind != "ADDRESS" or names_address.has_a_number(name)
+def looks_possible(name: str) -> bool:
+    """A name has two letters side by side."""
+    return any(a.isalpha() and b.isalpha() for a, b in pairwise(name))
 
 
 def is_listed(name: str, kind: str, lists: Mapping[int, int]) -> bool:

@@ -20,6 +20,7 @@ from curate.models.names_lists import (
     people,
     phrases,
     towns,
+    world_towns,
 )
 
 NAMED = {"person", "full", "given", "family", "last_first", "public"}
@@ -46,7 +47,7 @@ class Drawn:
         self.words = phrases()["words"]
         self.more_words: Sequence[str] = ()  # common words, now and then in place of a listed noun
         self.fill: dict[str, Callable[[], str]] = {
-            **{name: getattr(self, f"_{name}") for name in (*sorted(NAMED | PLACES), "org", "company", "school", "street", "address", "address_block")},
+            **{name: getattr(self, f"_{name}") for name in (*sorted(NAMED | PLACES), "org", "company", "school", "street", "street_name", "address", "address_block")},
             "num": lambda: str(self.draw.choice([self.draw.randint(1, 20), self.draw.randint(1, 999)])),
             "year": lambda: str(self.draw.randint(1500, 2030)),
             "money": lambda: self.draw.choice(["${}", "${}.00", "£{}", "€ {}", "{} EUR", "{} dollars"]).format(self.draw.randint(5, 9000)),
@@ -144,10 +145,12 @@ class Drawn:
         if self.held_out:
             return self._one(towns(True))
         roll = self.draw.random()
-        if roll < 0.45:
+        if roll < 0.4:
             return str(self.draw.choice(lists()["places"]["cities"]))
         if roll < 0.68:
-            return self.fakers["en_US" if roll < 0.53 else "en_GB" if roll < 0.58 else self.locale].city()
+            return str(self.fakers["en_US" if roll < 0.53 else "en_GB" if roll < 0.58 else self.locale].city())
+        if roll < 0.78:
+            return self.draw.choice(sorted(world_towns(False)))
         return self._one(towns(False))
 
     def _country(self) -> str:
@@ -194,9 +197,24 @@ class Drawn:
         )
         faked = self.fakers[self.locale].street_address().strip().replace("\n", ", ")
         if self.held_out:
-            return faked
+            return str(faked)
         street = faked if self.draw.random() < 0.35 else pick((*forms[:5], *forms))
         return f"{street}{self._second_line(pick([' ', ', ']))}" if self.draw.random() < 0.08 else street
+
+    def _street_name(self) -> str:
+        """A street without a number: "Mill Lane", "Hauptstraße"."""
+        streets, pick = lists()["streets"], self.draw.choice
+        if self.held_out:
+            return str(self.fakers[self.locale].street_name())
+        named = pick([pick(streets["us"]), pick(streets["uk"]), self._one(self._culture().family), self._made_up()])
+        forms = (
+            *(f"{named} {pick(streets[kind])}" for kind in ("us_type", "us_type", "uk_type")),
+            f"{pick(['N', 'West', 'East', 'South', 'Old', 'Upper'])} {named} {pick(streets['us_type'])}",
+            *(f"{pick(streets[x])}{pick(streets[f'{x}_type'])}" for x in ("de", "nl", "se")),
+            *(f"{pick(streets[f'{x}_type'])} {pick(streets[x])}" for x in ("fr", "es", "it", "pt")),
+            f"ul. {pick(streets['pl'])}",
+        )
+        return pick(forms) if self.draw.random() < 0.7 else self.fakers[self.locale].street_name()
 
     def _second_line(self, before: str) -> str:
         """Which part of a house: "Apt. 12", "3rd Floor"."""
@@ -230,7 +248,7 @@ class Drawn:
         if self.held_out:
             return str(self.fakers[pick(self.companies)].company().strip())
         roll = self.draw.random()
-        if roll < 0.3:
+        if roll < 0.25:
             return str(pick(lists()["organisations"]))
         if roll < 0.6:
             return str(self.fakers[pick(self.companies)].company().strip())
@@ -246,8 +264,20 @@ class Drawn:
             "".join(self.draw.choices("ABCDEFGHIKLMNOPRSTUVWX", k=self.draw.randint(2, 5)))
             + pick(["", "", f" {pick(parts['suffix'])}"]),
             f"{self._made_up()}{pick(['', ' ', ' '])}{pick([*parts['trade'], *parts['suffix']])}",
+            # Named after its owners, or after nothing that is known, without a word that says what it is.
+            f"{self._owner()}-{self._owner()}",
+            f"{self._owner()}, {self._owner()} {pick(['and', '&'])} {self._owner()}",
+            f"{self._made_up()} {self._made_up()}",
+            f"{self._made_up()}{pick(['', '', 'co', 'tech', 'soft', 'pay', '.io', 'ly', 'net'])}",
+            f"{pick(['The ', ''])}{pick(self.words['adj']).title()} {pick(self.words['noun']).title()}{pick(['', ' ' + pick(parts['trade'])])}",
+            f"{pick(parts['trade'])} {pick(['of', 'for'])} {self._place()}",
+            f"{pick(parts['coined'])}{pick(parts['coined']).lower()}",
+            f"{self._city()} {pick(parts['trade'])}",
         )
         return pick(forms)
+
+    def _owner(self) -> str:
+        return self._one(self._culture().family)
 
     def _school(self) -> str:
         kind, place = self.draw.choice(lists()["org_parts"]["school"]), self._city()

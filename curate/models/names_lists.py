@@ -14,14 +14,17 @@ from typing import Any, NamedTuple
 import yaml
 from faker import Faker
 from faker.config import AVAILABLE_LOCALES
+from faker.providers.geo import Provider as Geography
 
 HERE = Path(__file__).parent
 HELD_OUT = ("fi_FI", "hr_HR", "ro_RO", "zu_ZA", "lt_LT", "en_PK")
 ADDRESSES = ("en_US", "en_US", "en_US", "en_GB", "en_GB", "en_CA", "en_AU", "en_IN", "en_NZ", "en_IE", "de_DE", "de_AT", "de_CH", "fr_FR", "es_ES",
              "es_MX", "it_IT", "pt_BR", "pt_PT", "pl_PL", "sv_SE", "da_DK", "no_NO", "cs_CZ", "hu_HU", "nl_NL", "nl_BE", "en_PH", "id_ID", "tr_TR", "es_CO", "es_AR", "fr_CA", "sl_SI", "es_CL", "az_AZ", "vi_VN")  # fmt: skip
 HELD_OUT_ADDRESSES = ("fi_FI", "hr_HR", "ro_RO", "fr_CH", "en_BD", "sk_SK")
-COMPANIES = ("en_US", "en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "pt_BR", "pl_PL", "sv_SE", "nl_NL", "cs_CZ", "en_PH", "id_ID", "tr_TR")  # fmt: skip
+COMPANIES = ("en_US", "en_US", "en_US", "en_GB", "en_GB", "en_IE", "en_IN", "de_DE", "de_AT", "de_CH", "fr_FR", "fr_CA", "es_ES", "es_MX", "it_IT", "pt_BR", "pt_PT", "pl_PL",
+             "sv_SE", "da_DK", "no_NO", "nl_NL", "nl_BE", "cs_CZ", "hu_HU", "sl_SI", "az_AZ", "en_PH", "id_ID", "tr_TR", "vi_VN")  # fmt: skip
 HELD_OUT_COMPANIES = ("fi_FI", "hr_HR", "ro_RO", "sk_SK")
+HELD_OUT_COUNTRIES = ("FI", "HR", "RO", "ZA", "LT", "PK", "CH", "BD", "SK")
 LATIN = re.compile(r"[A-Za-zÀ-ɏḀ-ỿ][A-Za-zÀ-ɏḀ-ỿ' .’-]*")
 
 
@@ -86,7 +89,15 @@ def towns(held_out: bool) -> tuple[str, ...]:
             "address", x, "cities|city_names|municipalities|communes|provinces|counties|states|regions|departments"
         )
     }
+    found |= world_towns(held_out)
     return tuple(sorted(found - set(towns(False)) if held_out else found))
+
+
+@cache
+def world_towns(held_out: bool) -> frozenset[str]:
+    """Towns of all countries, from the list that Faker draws points of the map from."""
+    rows = ((name, country) for _, _, name, country, _ in Geography.land_coords)
+    return frozenset(t for t, c in rows if (c in HELD_OUT_COUNTRIES) == held_out and LATIN.fullmatch(t))
 
 
 @cache

@@ -23,21 +23,21 @@ WNUT_KINDS = {"person": "PERSON", "location": "LOCATION", "corporation": "ORGANI
 # ---- labelled posts ---------------------------------------------------------------------------------------------------
 
 
-def posts(path: Path) -> Iterator[Written]:
-    """The sentences of a WNUT-17 file, put together as people write them."""
+def posts(path: Path, *, apart: bool = False) -> Iterator[Written]:
+    """The sentences of a WNUT-17 file, put together as people write them, or with a space between all words (`apart`)."""
     for block in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
         rows = [line.split("\t") for line in block.splitlines() if "\t" in line and line.split("\t")[0].strip()]
         if rows:
-            yield sentence([(word, tag) for word, tag in rows])
+            yield sentence([(word, tag) for word, tag in rows], apart=apart)
 
 
-def sentence(rows: Sequence[tuple[str, str]]) -> Written:
+def sentence(rows: Sequence[tuple[str, str]], *, apart: bool = False) -> Written:
     """Words with BIO tags as a text with spans."""
     text = ""
     spans: list[tuple[int, int, str]] = []
     for word, tag in rows:
-        apart = text and not re.match(r"[.,!?;:%)\]]|['’]s$|n['’]t$", word) and not text.endswith(("(", "[", "#", "$"))
-        text += " " if apart else ""
+        glued = re.match(r"[.,!?;:%)\]]|['’]s$|n['’]t$", word) or text.endswith(("(", "[", "#", "$"))
+        text += " " if text and (apart or not glued) else ""
         kind = WNUT_KINDS.get(tag[2:])
         if kind and tag[0] == "I" and spans and spans[-1][2] == kind:
             spans[-1] = (spans[-1][0], len(text) + len(word), kind)

@@ -16,6 +16,7 @@ from curate.models.names_lists import phrases
 SLOT = re.compile(r"\{([A-Za-z_]+)\}")
 CHOICE = re.compile(r"\[([^\[\]|]*(?:\|[^\[\]|]*)+)\]")
 CODE_SLOT = re.compile(r"@(id|Class|word|Word|Title|num)@")
+BETWEEN = re.compile(r",? |,?\n")  # parts of one address
 KEYS = {"a": "sqzw", "e": "wrd", "i": "uok", "o": "ipl", "n": "bm", "t": "ry", "r": "et", "s": "ad", "l": "k", "m": "n"}
 
 
@@ -72,18 +73,18 @@ class Writer(Drawn):
     def noisy(self, written: Written) -> Written:
         roll = self.draw.random()
         if roll < 0.13:
-            return _cased(written, str.lower)
+            return cased(written, str.lower)
         if roll < 0.17:
-            return _cased(written, str.upper)
+            return cased(written, str.upper)
         if roll < 0.19:
-            return _cased(written, lambda part: part.title() if "'" not in part else part)
+            return cased(written, lambda part: part.title() if "'" not in part else part)
         if roll < 0.26:
             return self._typos(written)
         if roll < 0.29:
-            return self._lower_names(written)
+            return self.lower_names(written)
         return written
 
-    def _lower_names(self, written: Written) -> Written:
+    def lower_names(self, written: Written) -> Written:
         text = written.text
         for start, end, _ in written.spans:
             if len(text[start:end].lower()) == end - start:
@@ -109,21 +110,24 @@ def _kind(slot: str) -> str | None:
     if slot in PLACES:
         return "LOCATION"
     return {"org": "ORGANIZATION", "company": "ORGANIZATION", "school": "ORGANIZATION"}.get(slot) or (
-        "ADDRESS" if slot in ("street", "address", "address_block") else None
+        "ADDRESS" if slot in ("street", "street_name", "address", "address_block") else None
     )
 
 
 def _merged(text: str, spans: Sequence[tuple[int, int, str]]) -> tuple[tuple[int, int, str], ...]:
-    """A given name and the family name right behind it are one person."""
+    """A given name and the family name right behind it are one person; a street and the town right behind it one address."""
     out: list[tuple[int, int, str]] = []
     for start, end, kind in spans:
-        if out and kind == out[-1][2] == "PERSON" and text[out[-1][1] : start] == " ":
+        before = (out[-1][2], kind) if out else None
+        if before == ("PERSON", "PERSON") and text[out[-1][1] : start] == " ":
             start = out.pop()[0]
+        elif before == ("ADDRESS", "LOCATION") and BETWEEN.fullmatch(text, out[-1][1], start):
+            start, _, kind = out.pop()
         out.append((start, end, kind))
     return tuple(out)
 
 
-def _cased(written: Written, change: Callable[[str], str]) -> Written:
+def cased(written: Written, change: Callable[[str], str]) -> Written:
     text = (
         "".join(new if len(new := change(c)) == 1 else c for c in written.text)
         if change is not str.title

@@ -26,19 +26,23 @@ from curate import names, names_features, names_network  # noqa: E402
 from curate.models import names_lists  # noqa: E402
 from curate.models.names_judged import calibrate, figures, held_out  # noqa: E402
 from curate.models.names_posts import Guesser, common_words, peopled, posts, swapped, unlabelled  # noqa: E402
-from curate.models.names_writer import Writer, Written, joined  # noqa: E402
+from curate.models.names_writer import Writer, Written, cased, joined  # noqa: E402
 from curate.names_features import LISTS, buckets, hash_of, plain, tokens  # noqa: E402
 from curate.names_network import KINDS, TAGS  # noqa: E402
 
 SEED = 1
 WIDTH, HIDDEN, DISTANCES = 64, 160, (1, 1, 2, 4)
-STEPS, WORDS, RATE = 2000, 6000, 0.003
+STEPS, WORDS, RATE = 2200, 6000, 0.003
+DROPOUT = 0.2
+AVERAGED, EVERY = 0.25, 10  # the last part of the steps whose weights are averaged, one of so many
+LESS = {"ORGANIZATION": 1.0}  # organisations stand in the written texts more often than people write of them
 IGNORED = -100
 SECTIONS = {
-    "chat": 16, "mail": 12, "forms": 12, "story": 14, "news": 18, "social": 6, "lists": 6, "other_languages": 7, "plain": 21, "code": 11,
+    "chat": 14, "mail": 11, "forms": 11, "story": 13, "news": 15, "social": 6, "lists": 6, "other_languages": 7, "plain": 22, "code": 11,
+    "somewhere": 9, "employed": 11, "homes": 8,
 }  # fmt: skip
 REAL = {  # shares, in the same unit
-    "wnut": 9, "wnut_swapped": 6, "gsm8k": 4, "posts": 5, "instructions": 4, "gsm8k_swapped": 6, "peopled": 14,
+    "wnut": 12, "wnut_swapped": 10, "gsm8k": 4, "posts": 5, "instructions": 4, "gsm8k_swapped": 6, "peopled": 16,
 }  # fmt: skip
 SMALL = "de la le da del van der den von the of and di do dos al el ben bin st san y e i in on am"
 STREETS = (
@@ -87,6 +91,7 @@ class Source:
         self.writer = Writer(seed)
         free = unlabelled(data)
         self.posts = list(posts(data / "pii" / "wnut17train.conll"))
+        self.apart = list(posts(data / "pii" / "wnut17train.conll", apart=True))  # as some data has words
         self.common = common_words([*(t for texts in free.values() for t in texts), *(p.text for p in self.posts)])
         for slot in ("noun", "adj", "verb", "food", "job", "verb_past", "subject"):
             self.common |= {word: 9 for entry in names_lists.phrases()["words"][slot] for word in entry.lower().split()}
@@ -110,10 +115,13 @@ class Source:
         if self.draw.random() < 0.04:
             return self._heading()
         name = self.draw.choices([*SECTIONS, *REAL], [*SECTIONS.values(), *REAL.values()])[0]
+        some_posts = self.apart if self.draw.random() < 0.3 else self.posts
         if name == "wnut":
-            return self.draw.choice(self.posts)
+            return self._post(self.draw.choice(some_posts))
         if name.endswith("_swapped"):
-            return swapped(self.draw.choice(self.posts if name[0] == "w" else self.free["gsm8k"]), self.writer)
+            return self._post(
+                swapped(self.draw.choice(some_posts if name[0] == "w" else self.free["gsm8k"]), self.writer)
+            )
         if name == "peopled":
             return peopled(
                 self.draw.choice(self.free[self.draw.choice(["gsm8k", "posts", "posts", "instructions"])]), self.writer
@@ -121,6 +129,11 @@ class Source:
         if name in self.free:
             return self.draw.choice(self.free[name])
         return self.writer.write(name)
+
+    def _post(self, post: Written) -> Written:
+        """A post, now and then in lower case or with its names in it."""
+        roll = self.draw.random()
+        return cased(post, str.lower) if roll < 0.08 else self.writer.lower_names(post) if roll < 0.14 else post
 
     def _heading(self) -> Written:
         """Common words with capitals, as headings and lists have them."""
@@ -248,26 +261,39 @@ def train(source: Source, steps: int) -> dict[str, Any]:
     table: Any = torch.optim.SparseAdam([made["table"]], lr=RATE)
     rest = torch.optim.AdamW([p for name, p in made.items() if name != "table"], lr=RATE, weight_decay=0.01)
     began, lost = time.process_time(), 0.0
+    averaged, mean = 0, {name: torch.zeros_like(p) for name, p in made.items()}
     for step in range(steps):
-        share = min(1.0, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * step / steps)))
+        share = min(1.0, (step + 1) / 100) * (0.1 + 0.9 * 0.5 * (1 + np.cos(np.pi * step / steps)))
         for optimiser in (table, rest):
             optimiser.param_groups[0]["lr"] = RATE * share
             optimiser.zero_grad()
         some = batch(source, vocabulary)
         loss: Any = torch.nn.functional.cross_entropy(
-            forward(made, some, 0.15), torch.from_numpy(some["tags"]), ignore_index=IGNORED
+            forward(made, some, DROPOUT), torch.from_numpy(some["tags"]), ignore_index=IGNORED
         )
         loss.backward()
         torch.nn.utils.clip_grad_norm_([p for name, p in made.items() if name != "table"], 1.0)
         table.step()
         rest.step()
+        if step >= (1 - AVERAGED) * steps and (steps - 1 - step) % EVERY == 0:
+            averaged += 1
+            for name, p in made.items():
+                mean[name] += (p.detach() - mean[name]) / averaged
         lost = 0.98 * lost + 0.02 * float(loss.detach())
         if step % 100 == 99:
             print(
                 f"step {step + 1}: loss {lost / (1 - 0.98 ** (step + 1)):.4f}, {time.process_time() - began:.0f} CPU s",
                 flush=True,
             )
-    return {name: p.detach().numpy() for name, p in made.items()}
+    return {name: p.numpy() for name, p in mean.items()}
+
+
+def leaned(weights: dict[str, Any]) -> dict[str, Any]:
+    """The weights with less readiness for some kinds: LESS was chosen for F2 over all kinds on the written texts kept apart."""
+    bias = weights["last.bias"].astype(np.float16).astype(np.float32)  # as it is kept
+    for kind, less in LESS.items():
+        bias[1 + 2 * KINDS.index(kind) : 3 + 2 * KINDS.index(kind)] -= less
+    return {**weights, "last.bias": bias}
 
 
 def main() -> None:
@@ -278,13 +304,13 @@ def main() -> None:
     options = parser.parse_args()
     source = Source(options.data, SEED)
     print(f"{len(source.lists):,} words in lists, {len(source.common):,} common words")
-    blob = names_network.write(train(source, options.steps), DISTANCES, source.lists)
+    blob = names_network.write(leaned(train(source, options.steps)), DISTANCES, source.lists)
     (options.out / names.WEIGHTS).write_bytes(blob)
     apart = held_out(options.data, SEED + 1)
     tuning = Writer(SEED + 2, held_out=True)
     tuned = [*(tuning.write("held_out") for _ in range(2000)), *(tuning.write("held_out_plain") for _ in range(600))]
     knots = calibrate(blob, tuned)
-    card = {"name": "winnow-names-2", "sha256": hashlib.sha256(blob).hexdigest(), "knots": knots}
+    card = {"name": "winnow-names-3", "sha256": hashlib.sha256(blob).hexdigest(), "knots": knots}
     (options.out / names.CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     print(
         f"{hashlib.sha256((options.out / names.CARD).read_bytes()).hexdigest()}  {names.CARD}; {len(blob):,} bytes of weights"

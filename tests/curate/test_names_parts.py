@@ -286,6 +286,8 @@ def test_in_prose_a_finding_stays() -> None:
         ),  # four digits behind letters alone are no code
         ("Oru tee 4, 12345 Tallinn", "Oru tee 4, 12345 Tallinn", True),  # a postal code
         ("Park Avenue is long.", "Park Avenue", False),  # no house
+        ("My aunt lives on Lindenstraße now.", "Lindenstraße", True),  # no house, but somebody's home
+        ("My aunt lives in Lower Saxony now.", "Lower Saxony", False),  # neither house nor street
     ],
 )
 def test_an_address_has_a_house_and_something_that_says_so(text: str, name: str, stays: bool) -> None:
@@ -310,6 +312,8 @@ def test_in_code_and_algebra_lists_must_agree(before: str, name: str, stays: boo
 def test_looks_that_no_name_has() -> None:
     assert not settled("Point A lies here", "A")
     assert not settled("The hash is ab12cd34.", "ab12cd34", "ADDRESS")
+    assert not settled("Meine Adresse bleibt.", "Meine")
+    assert settled("Mia bleibt.", "Mia")
 
 
 def test_without_a_capital_among_capitals_lists_must_agree() -> None:

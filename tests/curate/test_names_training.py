@@ -8,7 +8,9 @@ from curate.models import names_writer as writer
 from curate.models import train_names as training
 from curate.models.names_writer import Written
 
-SECTIONS = ("chat", "mail", "forms", "story", "news", "social", "lists", "other_languages")
+SECTIONS = (
+    "chat", "mail", "forms", "story", "news", "social", "lists", "other_languages", "somewhere", "employed", "homes",
+)  # fmt: skip
 
 
 def named(written: Written) -> list[tuple[str, str]]:
@@ -57,6 +59,22 @@ def test_held_out_templates_and_names_are_not_trained_on() -> None:
 def test_given_and_family_name_are_one_person() -> None:
     written = writer.Writer(0).filled("{given} {family} met {given}.")
     assert [kind for _, kind in named(written)] == ["PERSON", "PERSON"]
+
+
+def test_a_street_and_the_town_behind_it_are_one_address() -> None:
+    fill = writer.Writer(0)
+    assert [kind for _, kind in named(fill.filled("{street_name}, {city}"))] == ["ADDRESS"]
+    assert [kind for _, kind in named(fill.filled("{street} is in {city}, {country}"))] == [
+        "ADDRESS",
+        "LOCATION",
+        "LOCATION",
+    ]
+
+
+def test_words_of_posts_can_stand_apart() -> None:
+    rows = [("Tom", "B-person"), ("'s", "O"), ("in", "O"), ("Rome", "B-location"), ("!", "O")]
+    assert posts.sentence(rows, apart=True).text == "Tom 's in Rome !"
+    assert named(posts.sentence(rows, apart=True)) == named(posts.sentence(rows))
 
 
 def test_a_post_reads_as_people_write_and_can_be_about_others() -> None:
