@@ -10,7 +10,7 @@ an exit code; `WINNOW_DEBUG=1` shows tracebacks to those who mend Winnow itself.
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
@@ -72,6 +72,14 @@ Data = Annotated[
 Eval = Annotated[list[Path] | None, typer.Option("--eval", help="Eval file; may be given several times.")]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout; everything else goes to stderr.")
+]
+ScorerFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--toxicity-scorer",
+        help="`words`, Detoxify's `original`, `unbiased` or `multilingual`, or CHECKPOINT@SHA256.",
+        show_default="the one that ships",
+    ),
 ]
 FormatFlag = Annotated[Format, typer.Option("--format", help="Layout of the rows; guessed unless given.")]
 OnErrorFlag = Annotated[
@@ -141,6 +149,7 @@ def audit(
         str | None,
         typer.Option("--pii-model", help="Count names as personal data: `winnow`, spacy:NAME, transformers:NAME, gliner:NAME."),
     ] = None,
+    toxicity_scorer: ScorerFlag = None,
     as_json: AsJson = False,
 ) -> None:
     """Look at a data set: sizes, duplicates, personal data, toxicity, overlap, and the ten things to fix first."""
@@ -151,17 +160,18 @@ def audit(
     from curate.page import audit_page, written
     from curate.report import form_of
 
-    _check_report(out, [*data, *(eval or []), *(against or [])])
+    inputs = [*data, *(eval or []), *(against or []), *([rubric] if rubric else [])]
     if card is not None:
         cards.checked(card, licence)
-        _check_report(card, [*data, *(eval or []), *(against or [])])
+    _check_report(out, inputs)
+    _check_outputs({"-o": out, "--card": card, "--briefs": briefs}, inputs)
     if (namer is None) != (namer_model is None):
         raise BadInput("a model that names topics needs its server and its name", hint="--namer URL --namer-model NAME")
     looking = Looking(against or (), briefs is not None, _server(namer, namer_model))
     voice = rubrics.read(rubric) if rubric else None
     page = audit_page.WANTED if out is not None and form_of(out) == "html" else {}
     with _progress() as progress:
-        models = _models(encoder, progress, precision=precision.value, names=pii_model)
+        models = _models(encoder, progress, precision=precision.value, names=pii_model, scorer=toxicity_scorer)
         found = survey.audit_files(
             data, eval or [], models, shipped=_shipped(), format=format.value, rubric=voice, looking=looking,
             progress=progress, **page,
@@ -241,7 +251,7 @@ def select(
     ] = "facility-location",
     by_topic: Annotated[bool, typer.Option("--by-topic", help="Give each topic its share of the rows.")] = False,
     quality: Annotated[str | None, typer.Option("--quality", help="The number of a row that is its quality.")] = None,
-    weight: Annotated[float, typer.Option(help="Weight of quality against coverage, 0 to 1.")] = 0.3,
+    weight: Annotated[float, typer.Option(help="Weight of quality against coverage, from 0 to below 1.")] = 0.3,
     seed: Annotated[int, typer.Option(help="For topics, and for the random rows beside the choice.")] = 0,
     encoder: EncoderFlag = None,
     precision: PrecisionFlag = Precision.auto,
@@ -327,10 +337,13 @@ def curate(
     if allow_uncalibrated:
         asked = asked.model_copy(update={"overlap": asked.overlap.model_copy(update={"allow_uncalibrated": True})})
     sources = pipeline.Sources(data, eval or [], _shipped(), format.value, on_error.value)
+    key, known = out.parent / pipeline.KEY_FILE, (out.parent / pipeline.KEY_FILE).exists()
     with _progress() as progress:
         done = pipeline.curate(sources, out, asked, lambda _: _models(asked.encoder, progress, asked), progress)
     for note in done.manifest["notes"]:
         aside(note)
+    if not known and key.exists():
+        aside(f"a new key for invented values: {key}; keep it, and keep it secret: the same bytes need the same key")
     _say(done, done.to_dict(), as_json)
     aside(f"report: {done.data / 'report.html'}")
     _keep_small()
@@ -602,6 +615,7 @@ def eval(
     batch_size: Annotated[int, typer.Option(help="Prompts at once; only memory.")] = 32,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder, where there is no iteration.")] = None,
+    toxicity_scorer: ScorerFlag = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a model every suite's cases and score what it says; each figure with n and an interval."""
@@ -612,7 +626,7 @@ def eval(
         found = runs.evaluate(
             iteration, model=model, adapter=adapter, suites=suite or (), eval_files=eval or (), rubrics=rubric or (),
             planted=planted, sampling=sampling, device=device, out=out,
-            judges=detectors.load(_cache(), progress), progress=progress,
+            judges=detectors.load(_cache(), progress, scorer=toxicity_scorer), progress=progress,
         )  # fmt: skip
     _say(found, found.to_dict(), as_json)
 
@@ -730,7 +744,12 @@ def _shipped() -> list[Path]:
 
 
 def _models(
-    name: str | None, progress: Any, recipe: Any = None, precision: Any = "auto", names: str | bool | None = None
+    name: str | None,
+    progress: Any,
+    recipe: Any = None,
+    precision: Any = "auto",
+    names: str | bool | None = None,
+    scorer: str | None = None,
 ) -> Any:
     from curate import detectors
 
@@ -738,9 +757,12 @@ def _models(
     numbers = precision if recipe is None else recipe.precision
     wanted = recipe is not None and bool(recipe.pii) and recipe.pii.names != "none"
     names = names or (wanted and (recipe.pii.model or True))
+    if recipe is not None and recipe.toxicity:
+        scorer = recipe.toxicity.scorer
     return detectors.load(
-        name, precision=numbers, pii_threshold=threshold, names=names or False, cache=_cache(), progress=progress
-    )
+        name, precision=numbers, pii_threshold=threshold, names=names or False, scorer=scorer, cache=_cache(),
+        progress=progress,
+    )  # fmt: skip
 
 
 def _say(result: Any, document: dict[str, Any], as_json: bool) -> None:
@@ -756,11 +778,20 @@ def _check_report(out: Path | None, inputs: Sequence[Path]) -> None:
     """Before the work: can the report have this name, and is it none of the files that are read?"""
     from curate.report import form_of
 
-    if out is None:
-        return
-    form_of(out)
-    if any(out.exists() and path.exists() and out.samefile(path) for path in inputs):
-        raise BadInput("the report would overwrite a file that is read", where=str(out), hint="another name after -o")
+    if out is not None:
+        form_of(out)
+    _check_outputs({"-o": out}, inputs)
+
+
+def _check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path]) -> None:
+    """Before the work: no output is a file that is read, and no two are one file."""
+    named = {flag: out for flag, out in outputs.items() if out is not None}
+    for flag, out in named.items():
+        if any(out.exists() and path.exists() and out.samefile(path) for path in inputs):
+            what = "this would overwrite a file that is read"
+            raise BadInput(what, where=str(out), hint=f"another name after {flag}")
+        if twice := [other for other in named if other != flag and named[other].absolute() == out.absolute()]:
+            raise BadInput(f"{flag} and {twice[0]} name one file", where=str(out), hint=f"another name after {flag}")
 
 
 def _tell(report: Any, out: Path | None, as_json: bool) -> None:

@@ -75,13 +75,14 @@ def load(
     precision: Precision = "auto",
     pii_threshold: float | None = None,
     names: bool | str = False,
+    scorer: str | None = None,
     cache: Cache | None = None,
     progress: Progress = silent,
 ) -> Models:
     """The embedded models, with the encoder `name` in place of the default one. Weights are read at their first use.
 
     With `names` the finder of personal data looks for names of persons, places and organisations too: with the finder that
-    ships, or with a model that presidio loads ("spacy:en_core_web_lg", see `names_presidio`).
+    ships, or with a model that presidio loads ("spacy:en_core_web_lg", see `names_presidio`). `scorer`: see `toxicity.load`.
     """
     finder = pii.load(threshold=pii_threshold or pii.THRESHOLD, cache=cache)
     if names:
@@ -93,7 +94,7 @@ def load(
             finder, names_presidio.named(str(names), cache=cache) if other else finder_of_names.load(cache=cache)
         )
     return Models(
-        encoder.load(name, precision=precision, cache=cache, progress=progress), finder, toxicity.load(cache=cache)
+        encoder.load(name, precision=precision, cache=cache, progress=progress), finder, toxicity.load(scorer, cache=cache)
     )
 
 

@@ -114,12 +114,11 @@ def open(path: Path) -> Iteration:
 
 def already(out: Path, request: Mapping[str, Any]) -> Iteration | None:
     """The iteration at `out` if it is this very run and its files are whole; BadInput if it is another run."""
-    if not _is_file(out / "data" / "manifest.json"):
-        _check_place(out)
+    if not held(out):
         return None
     found = open(out)
     plain = json.loads(json.dumps(request))
-    changed = [key for key in REQUEST if found.manifest.get(key) != plain[key]]
+    changed = [key for key in (*REQUEST, "surrogates") if found.manifest.get(key) != plain.get(key)]
     if not changed:
         damaged = [name for name, digest in found.manifest["outputs"].items() if _digest(found.data / name) != digest]
         if not damaged:
@@ -128,6 +127,14 @@ def already(out: Path, request: Mapping[str, Any]) -> Iteration | None:
     else:
         what = f"this iteration exists already and was made from something else (differs in: {', '.join(changed)})"
     raise BadInput(what, where=str(out), hint=f"another name after -o, or delete {out / 'data'}")
+
+
+def held(out: Path) -> bool:
+    """Whether `out` holds a finished iteration; BadInput or Surroundings where none is and none can be written."""
+    if _is_file(out / "data" / "manifest.json"):
+        return True
+    _check_place(out)
+    return False
 
 
 def _is_file(path: Path) -> bool:

@@ -66,6 +66,17 @@ class Check:
         found = dict(_worst(self.matches).group_by("class").len().iter_rows())
         return {name: found.get(name, 0) for name in (*CLASSES, VARIANT)}
 
+    def and_as_read(self, came: "Check") -> "Check":
+        """This check, and what some of its rows convicts as they `came`, before a step edited them: the truer reason."""
+        more = came.outcome.removed["id"].to_list()
+        gone, lines = pl.col("id").is_in(more), pl.col("row_id").is_in(more)
+        done = Outcome(
+            self.outcome.kept.filter(~gone),
+            pl.concat([self.outcome.removed, self.outcome.kept.filter(gone)]),
+            pl.concat([self.outcome.ledger.filter(~lines), came.outcome.ledger.filter(lines)]),
+        )
+        return replace(self, outcome=done, matches=pl.concat([self.matches.filter(~lines), came.matches.filter(lines)]))
+
     def __str__(self) -> str:
         counts = ", ".join(f"{name} {n:,}" for name, n in self.counts().items())
         aside = f"; {self.set_aside:,} short follow-ups of eval cases set aside" if self.set_aside else ""

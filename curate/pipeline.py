@@ -79,6 +79,7 @@ def curate(
     models = held(load(recipe))
     if not recipe.overlap.allow_uncalibrated:
         certificate.check_calibrated(models.encoder)
+    iteration.held(out)  # before a key is made
     key = _key(recipe, key_file or out.parent / KEY_FILE)
     request = _request(sources, read, eval_files, recipe, models)
     if key:

@@ -8,7 +8,7 @@ What curation removes or edits is read off the ledgers of its own steps; what it
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ import polars as pl
 
 from curate import chats as chat
 from curate import stats, text
+from curate.faults.contradictions import MOST_ANSWERS
 from curate.outcome import Outcome
 from curate.report import Cell, Severity
 from curate.stats import Interval
@@ -25,6 +26,9 @@ WEIGHT: dict[Severity, int] = {"critical": 10_000, "warning": 100, "notice": 1, 
 
 REMOVES = "winnow curate removes these rows."
 KEEPS = "winnow curate keeps these rows."
+
+# Letters of scripts that put no space between words, as in `curate.text`.
+_UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
 
 DUPLICATES = ("exact", "near", "semantic")
 OVERLAPS = ("copy", "near copy", "paraphrase", "translation")
@@ -59,7 +63,7 @@ BY_RULE: dict[str, Kind] = {
         "rows with personal data",
         "critical",
         "A small model repeats what it saw, also to strangers.",
-        "winnow curate puts a placeholder in place of each value, the same one throughout the row.",
+        "winnow curate puts an invented value in place of each, the same one throughout the row.",
     ),
     "toxic answer": Kind("rows with a toxic answer", "critical", "The model is taught to say such things.", REMOVES),
     "toxic query": Kind(
@@ -201,7 +205,8 @@ BY_FAULT: dict[str, Kind] = {
     "contradiction": Kind(
         "rows whose answer contradicts another row's",
         "warning",
-        "The same question, and two short answers that differ in a number, a \"not\", or a yes.",
+        "The same question, and two short answers that differ in a number, a \"not\", or a yes. "
+        f"Of one question the first {MOST_ANSWERS} answers by row id are compared.",
         f"{KEEPS} Look at them: only you can tell which is right.",
     ),
     "no system prompt": Kind(
@@ -391,8 +396,16 @@ def variants(matches: pl.DataFrame, outcomes: Mapping[str, Outcome], of: int) ->
     return Problem(VARIANT, tuple(rows), of, rows)
 
 
-def unusual(measures: pl.DataFrame, of: int, *, short_words: int, long_words: int) -> list[Problem]:
-    """Rows whose answer has 1 to `short_words` words, rows of more than `long_words` words, rows that end unanswered."""
+def unusual(
+    chats: pl.DataFrame, measures: pl.DataFrame, of: int, *, short_words: int, long_words: int
+) -> list[Problem]:
+    """Rows whose answer has 1 to `short_words` words, rows of more than `long_words` words, rows that end unanswered.
+
+    `measures` is `lengths.measure` of the rows. Its words stand between white space; a script that puts none between
+    words is counted letter by letter, as `text.tokens` reads it.
+    """
+    sides = {"query_words": chat.queries(chats), "answer_words": chat.answers(chats)}
+    measures = measures.with_columns(_words(said, measures[name]) for name, said in sides.items())
     words = pl.col("query_words") + pl.col("answer_words")
     short = measures.filter(pl.col("answer_words").is_between(1, short_words))
     long = measures.filter(words > long_words)
@@ -402,6 +415,13 @@ def unusual(measures: pl.DataFrame, of: int, *, short_words: int, long_words: in
         Problem(_with_limit(LONG, f"more than {long_words:,} words"), tuple(long["row_id"]), of),
         Problem(UNANSWERED, tuple(open_ended["row_id"]), of),
     ]
+
+
+def _words(said: Sequence[str], spaced: pl.Series) -> pl.Series:
+    """The words of each text: as counted between white space, or the tokens where letters of a script without spaces stand."""
+    unspaced = pl.Series(said, dtype=pl.String).str.contains(_UNSPACED)
+    tokens = text.all_tokens([said[i] for i in unspaced.arg_true()])
+    return spaced.scatter(unspaced.arg_true(), tokens.list.len().cast(spaced.dtype))
 
 
 def _with_limit(kind: Kind, limit: str) -> Kind:

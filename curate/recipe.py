@@ -56,14 +56,14 @@ class Semantic(_Strict):
 
 
 class Pii(_Strict):
-    """Personal data, replaced by numbered placeholders, invented values (`surrogate`) or masks.
+    """Personal data, replaced by invented values (`surrogate`), numbered placeholders or masks.
 
     `names`: whether names are looked for, and which of them count (`private_names`); `model`: what finds them in place of the
     finder that ships (`spacy:NAME`, `transformers:NAME`, `gliner:NAME`; on this machine already); `same_across_rows`: one value has one
     invented value in the whole data set, not only in its row.
     """
 
-    replace: Literal["placeholder", "surrogate", "mask"] = "placeholder"
+    replace: Literal["placeholder", "surrogate", "mask"] = "surrogate"
     threshold: float | None = Field(None, gt=0, le=1)
     names: Literal["none", "private", "all"] = "none"
     model: str | None = None
@@ -77,10 +77,15 @@ class Pii(_Strict):
 
 
 class Toxicity(_Strict):
-    """Rows in which the assistant says something toxic (`queries: true`: the user too)."""
+    """Rows in which the assistant says something toxic (`queries: true`: the user too).
+
+    `scorer`: who judges in place of the scorer that ships: `words`, one of Detoxify's `original`, `unbiased` and
+    `multilingual`, or `CHECKPOINT@SHA256`; on this machine already.
+    """
 
     threshold: float | None = Field(None, gt=0, lt=1)
     queries: bool = False
+    scorer: str | None = None
 
 
 class SecondOpinion(_Strict):

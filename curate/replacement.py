@@ -53,8 +53,10 @@ def replace(
     return _outcome(chats, rows, edits, finder)
 
 
-def replay(chats: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
+def replay(chats: pl.DataFrame, ledger: pl.DataFrame, style: Style | None = None) -> pl.DataFrame:
     """The rows with the edits that a ledger tells of, from its offsets alone: neither finder nor key is needed.
+
+    With a `style` the same places hold what it puts there: `numbered`, and rows that differ by personal values alone are equal.
 
     Raises ValueError where an offset lies outside its text: the ledger is of other rows.
     """
@@ -68,7 +70,9 @@ def replay(chats: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
     for row_id, row_turns, extra in chats.select("id", "turns", "extra").iter_rows():
         if row_id in told:
             leaves = leaves_of(row_turns, extra)
-            row_turns, extra = put_back(row_turns, extra, _edited(leaves, _told(leaves, told[row_id]), row_turns))
+            edits = _told(leaves, told[row_id])
+            edits = style("", leaves, [tuple(edit.finding for edit in some) for some in edits]) if style else edits
+            row_turns, extra = put_back(row_turns, extra, _edited(leaves, edits, row_turns))
         turns.append(row_turns)
         extras.append(extra)
     return _with(chats, turns, extras)

@@ -22,6 +22,7 @@ from curate.likeness import pair_language
 from curate.outcome import Outcome
 from curate.overlap import EvalFile
 from curate.overlap_judge import overlap_judge, overlap_rule
+from curate.pairs import Judge
 from curate.progress import Progress, silent
 from curate.recipe import Recipe
 from curate.replacement_styles import Invented, Style, masked, numbered
@@ -55,10 +56,15 @@ class Steps:
 
 @dataclass
 class _Heard:
-    """What steps say besides their outcome, gathered while they run."""
+    """What steps say besides their outcome, gathered while they run.
+
+    `edited`: the rows whose personal data was replaced, as they were before; `edits`: what the ledger says of it.
+    """
 
     notes: list[str] = field(default_factory=list)
     found: Found = field(default_factory=Found)
+    edited: pl.DataFrame = field(default_factory=lambda: chat.SCHEMA.to_frame())
+    edits: pl.DataFrame = field(default_factory=lambda: outcome.LEDGER.to_frame())
 
 
 def run(
@@ -79,9 +85,7 @@ def run(
         rows = _apply(name, step, rows, recipe.keep, ledgers, account)
     started = time.perf_counter()
     judge, opinion = overlap_judge(recipe, models, progress)
-    rule = overlap_rule(recipe, models.encoder)
-    encode, reduced = models.encoder.encode, models.encoder.reduced
-    check = overlap.check(rows, eval_files, encode, judge, rule=rule, reduced=reduced, progress=progress)
+    check = _overlap(rows, heard, eval_files, judge, recipe, models, progress)
     ledgers.append(check.outcome.ledger)
     account.append(_account("overlap", rows.height, check.outcome.ledger, time.perf_counter() - started))
     ledger = _with_fingerprints(outcome.join(ledgers), chats)
@@ -164,13 +168,52 @@ def _without_pii(rows: pl.DataFrame, found: pl.DataFrame, recipe: Recipe, models
     return frozenset(named["id"]) - frozenset(pii.scan(named, models.find_pii)["row_id"])
 
 
-def _personal(rows: pl.DataFrame, recipe: Recipe, models: Models, key: Key | None, progress: Progress) -> Outcome:
+def _overlap(
+    rows: pl.DataFrame,
+    heard: _Heard,
+    eval_files: Sequence[EvalFile],
+    judge: Judge,
+    recipe: Recipe,
+    models: Models,
+    progress: Progress,
+) -> overlap.Check:
+    """The check of the rows as they are; those that were edited also as they came.
+
+    A copy of an eval case is one whatever stands in place of its personal data, and an invented number would pass for
+    another fact. Rows as they came are judged on this machine alone: a second opinion may be a server.
+    """
+    encode, reduced, rule = models.encoder.encode, models.encoder.reduced, overlap_rule(recipe, models.encoder)
+    found = overlap.check(rows, eval_files, encode, judge, rule=rule, reduced=reduced, progress=progress)
+    came = heard.edited.filter(pl.col("id").is_in(rows["id"].to_list()))
+    if not came.height:
+        return found
+    return found.and_as_read(overlap.check(came, eval_files, encode, models.judge, rule=rule, reduced=reduced))
+
+
+def _personal(
+    rows: pl.DataFrame, recipe: Recipe, models: Models, key: Key | None, heard: _Heard, progress: Progress
+) -> Outcome:
     assert recipe.pii
     style: Style = masked if recipe.pii.replace == "mask" else numbered
     if recipe.pii.replace == "surrogate":
         assert key, "surrogates need a key"
         style = Invented(key, across_rows=recipe.pii.same_across_rows)
-    return replacement.replace(rows, models.find_pii, progress, style=style, all_names=recipe.pii.names == "all")
+    done = replacement.replace(rows, models.find_pii, progress, style=style, all_names=recipe.pii.names == "all")
+    heard.edits = done.ledger.filter(~pl.col("row_id").is_in(list(recipe.keep)))
+    heard.edited = rows.filter(pl.col("id").is_in(heard.edits["row_id"].to_list()))
+    return done
+
+
+def _exact_again(rows: pl.DataFrame, recipe: Recipe, heard: _Heard) -> Outcome:
+    """Two rows that differed by a name may be one row now; rows with invented values are compared as with placeholders."""
+    if not recipe.pii or recipe.pii.replace != "surrogate":
+        return dedup.exact(rows, step="exact again")
+    alike = replacement.replay(heard.edited, heard.edits, numbered)
+    numbers = rows.select("id").join(alike, on="id", how="inner", maintain_order="left")
+    seen = pl.concat([rows.filter(~pl.col("id").is_in(numbers["id"].to_list())), numbers])
+    done = dedup.exact(rows.select("id").join(seen, on="id", maintain_order="left"), step="exact again")
+    gone = pl.col("id").is_in(done.removed["id"].to_list())
+    return Outcome(rows.filter(~gone), rows.filter(gone), done.ledger)
 
 
 def _steps(
@@ -187,7 +230,7 @@ def _steps(
     if recipe.semantic:
         steps.append(("semantic", lambda rows: _semantic(rows, recipe, models, heard, progress)))
     if recipe.pii:
-        steps.append(("pii", lambda rows: _personal(rows, recipe, models, key, progress)))
+        steps.append(("pii", lambda rows: _personal(rows, recipe, models, key, heard, progress)))
     if toxic := recipe.toxicity:
         steps.append(
             (
@@ -202,8 +245,7 @@ def _steps(
             )
         )
     if recipe.exact and recipe.pii:
-        # Two rows that differed by a name may be one row now.
-        steps.append(("exact again", lambda rows: dedup.exact(rows, step="exact again")))
+        steps.append(("exact again", lambda rows: _exact_again(rows, recipe, heard)))
     return steps
 
 

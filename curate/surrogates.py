@@ -68,8 +68,18 @@ def open_key(path: Path) -> Key:
             where=str(path),
             hint=f"chmod 600 {path}",
         )
+    return _read(path)
+
+
+def public_key(path: Path) -> Key:
+    """The key in a file that says it is public, which anybody may read; lines that begin with `#` are for people."""
+    return _read(path)
+
+
+def _read(path: Path) -> Key:
     try:
-        secret = bytes.fromhex(path.read_text("ascii").strip())
+        lines = path.read_text("ascii").splitlines()
+        secret = bytes.fromhex("".join(line for line in lines if not line.startswith("#")).strip())
     except (ValueError, OSError) as problem:
         raise BadInput("this is no key of surrogates (64 hexadecimal digits)", where=str(path)) from problem
     if len(secret) != KEY_BYTES:

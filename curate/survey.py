@@ -34,6 +34,7 @@ from curate.errors import BadInput
 from curate.evalset import EvalFile
 from curate.outcome import Outcome
 from curate.page.layout import Layout, laid_out
+from curate.pii import Finder, Sparing
 from curate.progress import Progress, silent
 from curate.rubric import Rubric
 from curate.samples import Mask
@@ -84,6 +85,7 @@ def audit_files(
     files the rows' topics are held.
     """
     read = files.read(data, format=format)
+    personal = _sparing(models.find_pii, data)
     eval_files = overlap.read_eval_files(eval_paths, shipped) if eval_paths else []
     scores = toxicity.turn_scores(read.chats, models.score_toxicity, progress=progress)
     threshold = models.score_toxicity.threshold
@@ -91,7 +93,7 @@ def audit_files(
     outcomes = {
         "validate": quality.validate(read.chats),
         **copies,
-        "pii": replacement.replace(read.chats, models.find_pii, progress),
+        "pii": replacement.replace(read.chats, personal, progress),
         "toxicity": toxicity.drop_scored(read.chats, scores, threshold=threshold),
     }
     check = _overlap(read.chats, eval_files, models, progress) if eval_files else None
@@ -107,8 +109,12 @@ def audit_files(
         mask=mask(models, names=True),
         detectors=models.named(),
         planted=canaries.measure(read.chats, models.find_pii),
-        combinations=doxxing.count(read.chats, models.find_named, progress, choose=private_names.private),
-        left=pii.scan(outcomes["pii"].kept, models.find_pii, progress, but=replacement.put_there(outcomes["pii"].ledger)).height,
+        combinations=doxxing.count(
+            read.chats, _sparing(models.find_named, data), progress, choose=private_names.private
+        ),
+        left=pii.scan(
+            outcomes["pii"].kept, personal, progress, but=replacement.put_there(outcomes["pii"].ledger)
+        ).height,
         samples=samples,
         layout=_layout(read.chats, outcomes["pii"].kept, models, progress) if with_map else None,
         diversity=looking.at(read.chats, eval_paths, models, mask(models), progress),
@@ -219,8 +225,17 @@ def mask(models: Models, *, names: bool = False) -> Mask:
 
 
 def _invented(place: Path) -> StandIns:
+    """What curation put into these rows: an iteration, its `data`, or its training file."""
     held = place if (place / "data").is_dir() else place.parent
+    if place.name == "train.jsonl" and held.name == "data":
+        held = held.parent
     return replacement.put_there(iteration.open(held).ledger()) if (held / "data" / "manifest.json").exists() else {}
+
+
+def _sparing(finder: Finder, data: Sequence[Path]) -> Finder:
+    """The finder, for which what curation put into the training file of an iteration is no personal data."""
+    known = {value for place in data for values in _invented(place).values() for value in values}
+    return Sparing.of(finder, known) if known else finder
 
 
 def _rows(place: Path) -> pl.DataFrame:

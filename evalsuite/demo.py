@@ -16,7 +16,17 @@ import polars as pl
 from rich.console import Console
 from rich.rule import Rule
 
-from curate import audit_report, explain, iteration_report, pii, pipeline, shipped, survey, verification
+from curate import (
+    audit_report,
+    explain,
+    files,
+    iteration_report,
+    pii,
+    pipeline,
+    shipped,
+    survey,
+    verification,
+)
 from curate import recipe as recipes
 from curate.cache import Cache
 from curate.detectors import Models
@@ -43,6 +53,7 @@ HEADLINES = (
     ("style", "checks"), ("style", "all checks"), ("leakage", "training value"), ("leakage", "personal data"),
     ("toxicity", "toxic"), ("guardrails", "answered, should refuse"),
 )  # fmt: skip
+KEY = "public-demo-key.txt"
 LINES = 14  # of a row's story, so that it fits on a screen
 
 
@@ -120,13 +131,24 @@ def _curate(stage: _Stage) -> tuple[Iteration, Iteration]:
     stage.chapter("Curate twice: as it came but decontaminated, and with every step", "winnow curate … -o 002-curated")
     sources = pipeline.Sources([stage.raw], [stage.evals], subject.shipped_eval_files())
     made = []
+    key = _key(stage.out / "iterations")
     for name, recipe in (("001-raw", AS_IT_CAME), ("002-curated", recipes.Recipe())):
         made.append(
-            pipeline.curate(sources, stage.out / "iterations" / name, recipe, lambda _: stage.models, stage.progress)
+            pipeline.curate(
+                sources, stage.out / "iterations" / name, recipe, lambda _: stage.models, stage.progress, key_file=key
+            )
         )
         stage.console.print(made[-1])
         stage.say("")
     return made[0], made[1]
+
+
+def _key(folder: Path) -> Path:
+    """The sample data's public key, put where a run keeps its own: so the demo invents the same values on every machine."""
+    place = folder / pipeline.KEY_FILE
+    if not place.exists():
+        files.write_bytes(place, (shipped.sample_data() / KEY).read_bytes(), mode=0o600)
+    return place
 
 
 def _why(stage: _Stage, it: Iteration) -> None:

@@ -49,9 +49,12 @@ class Detectors:
         }
 
 
-def load(cache: Cache | None = None, progress: Progress = silent) -> Detectors:
-    """The detectors that ship with Winnow. Vectors are in fp32, so that two machines print the same figures."""
+def load(cache: Cache | None = None, progress: Progress = silent, *, scorer: str | None = None) -> Detectors:
+    """The detectors that ship with Winnow, or another toxicity scorer by name (`toxicity.load`).
+
+    Vectors are in fp32, so that two machines print the same figures.
+    """
     from curate import encoder
 
     encode = encoder.load(precision="fp32", cache=cache, progress=progress)
-    return Detectors(toxicity.load(), pii.load(cache=cache), refusals.load(), encode)
+    return Detectors(toxicity.load(scorer), pii.load(cache=cache), refusals.load(), encode)

@@ -18,10 +18,11 @@ from typing import Any
 import polars as pl
 
 from benchmarks import machine
-from curate import cache, encoder, files, overlap, pii, quality, rubric, steps, survey, toxicity
+from curate import cache, encoder, files, overlap, pii, quality, rubric, steps, surrogates, survey, toxicity
 from curate.detectors import Models
 from curate.errors import BadInput, WinnowError
 from curate.recipe import Recipe
+from curate.shipped import sample_data
 from curate.stats import wilson
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +93,8 @@ def curated(folder: Path) -> Run:
         models = Models(encoder.load(cache=held), pii.load(cache=held), toxicity.load(cache=held))
         read = files.read([folder / "support-raw.jsonl"])
         cases = overlap.read_eval_files([folder / "support-eval.jsonl"])
-        done = steps.run(read.chats, cases, Recipe(), models)
+        key = surrogates.public_key(sample_data() / "public-demo-key.txt")
+        done = steps.run(read.chats, cases, Recipe(), models, key=key)
         scores = toxicity.turn_scores(read.chats, models.score_toxicity)
     insulted = scores.filter(pl.col("score") >= models.score_toxicity.threshold, pl.col("role") == "user")
     kept = {row["id"]: json.dumps(row, ensure_ascii=False) for row in done.kept.iter_rows(named=True)}

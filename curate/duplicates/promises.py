@@ -211,7 +211,8 @@ def _after_replacing(
 
     Where values were invented, placeholders stand in their place for the comparison, among the kept rows too.
     """
-    style = numbered if done.manifest["recipe"]["pii"].get("replace") == "surrogate" else None
+    asked = done.manifest["recipe"].get("pii") or {}
+    style = numbered if asked.get("replace") == "surrogate" else None
 
     def again(ids: Collection[str]) -> pl.DataFrame:
         return replacement.replay(rows.filter(pl.col("id").is_in(list(ids))), done.ledger(), style)

@@ -11,6 +11,7 @@ whom; both opinions go into one calibrated probability. The card, `models/toxici
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -38,6 +39,8 @@ WORDS_LIMITS = (
     "English only. Knows words and phrases, not meaning: implicit hate, irony and quoted hate are judged poorly. "
     "Learnt from tweets, posts and written examples; profanity counts as toxic, aimed at somebody or not."
 )
+
+_WITH_HASH = re.compile(r"(.+)@([0-9a-fA-F]{64})")
 
 Logits = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -121,8 +124,10 @@ def load(name: str | None = None, *, sha256: str | None = None, cache: Cache | N
     None                                    words, then meaning
     "words"                                 words alone
     "original", "unbiased", "multilingual"  Detoxify's models, where they are on this machine
-    a path                                  a Detoxify checkpoint, with its `sha256`
+    a path                                  a Detoxify checkpoint, with its `sha256` (or as "PATH@SHA256")
     """
+    if name and sha256 is None and (named := _WITH_HASH.fullmatch(name)):
+        name, sha256 = named.groups()
     if name in (None, "words"):
         return _embedded(words_only=name == "words", cache=cache)
     from curate.toxic import detoxify

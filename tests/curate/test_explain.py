@@ -162,7 +162,7 @@ def test_masks_come_first_and_marks_then(tmp_path, toy_models) -> None:  # type:
     assert told.text == told.twin_text == said.format("[EMAIL]")
     assert told.text_differs == []
     assert "They differ in personal data alone" in str(told)
-    assert "anna" not in json.dumps(explain.why(it, "one", mask).to_dict())
+    assert "anna@home" not in json.dumps(explain.why(it, "one", mask).to_dict())
 
 
 def test_a_duplicate_stands_beside_its_twin_with_marks(tmp_path, toy_models) -> None:  # type: ignore[no-untyped-def]

@@ -1,13 +1,27 @@
 """The pipeline end to end on toy models: nothing lost, same bytes, resumable, certified, explained."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from curate import certificate, explain, files, iteration, overlap, pipeline, recipe, verification
+from curate import (
+    certificate,
+    explain,
+    files,
+    iteration,
+    overlap,
+    pii,
+    pipeline,
+    recipe,
+    survey,
+    toxicity,
+    verification,
+)
 from curate import chats as chat
+from curate.duplicates import promises
 from curate.errors import BadInput, Refused
 from curate.recipe import Recipe
 
@@ -79,14 +93,17 @@ def test_every_row_ends_somewhere_with_its_reason(data, evals, tmp_path, toy_mod
 
 
 def test_no_personal_value_is_written(data, evals, tmp_path, toy_models) -> None:  # type: ignore[no-untyped-def]
-    it = _run(data, evals, tmp_path / "it", toy_models)
+    it = _run(data, evals, tmp_path / "it", toy_models, recipe.of({"pii": {"replace": "placeholder"}}))
     for name, content in _bytes(it).items():
         assert b"anna@home" not in content, name
     assert "<EMAIL_1>" in it.train_file.read_text()
+    assert not (data.parent / "surrogates.key").exists()
 
 
-def test_no_personal_value_and_no_key_is_written_with_surrogates(data, evals, tmp_path, toy_models) -> None:  # type: ignore[no-untyped-def]
-    it = _run(data, evals, tmp_path / "it", toy_models, recipe.of({"pii": {"replace": "surrogate"}}))
+def test_values_are_invented_by_default_and_no_personal_value_and_no_key_is_written(  # type: ignore[no-untyped-def]
+    data, evals, tmp_path, toy_models
+) -> None:
+    it = _run(data, evals, tmp_path / "it", toy_models)
     for name, content in _bytes(it).items():
         assert b"anna@home" not in content, name
     assert "@example." in it.train_file.read_text()
@@ -104,6 +121,77 @@ def test_the_same_run_writes_the_same_bytes_and_knows_itself(data, evals, tmp_pa
     assert (again.data / "manifest.json").read_bytes() == manifest
     with pytest.raises(BadInput, match="recipe"):
         _run(data, evals, tmp_path / "a" / "it", toy_models, recipe.of({"toxicity": False}))
+
+
+@pytest.mark.parametrize("style", ["surrogate", "placeholder", "mask"])
+def test_a_copy_of_a_case_goes_whatever_stands_for_its_personal_data(  # type: ignore[no-untyped-def]
+    data, evals, tmp_path, toy_models, style
+) -> None:
+    asked = "Please tell the joiner at {} that the brass lamp of order 4471 came without its linen shade"
+    said = asked.format("anna@home.example")
+    lines = [
+        {"id": i, "prompt": q, "completion": "I have told him."} for i, q in (("row", said), ("other", "Who is in?"))
+    ]
+    data.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    evals.write_text(json.dumps({"id": "case", "prompt": said}) + "\n")
+    it = _run(data, evals, tmp_path / "it", toy_models, recipe.of({"pii": {"replace": style}}))
+    assert it.chats()["id"].to_list() == ["other"]
+    (line,) = it.ledger().filter(pl.col("step") == "overlap").to_dicts()
+    assert (line["row_id"], line["action"], line["rule"], line["twin"]) == ("row", "removed", "copy", "case")
+    assert "anna@home" not in line["evidence"]
+
+
+def test_a_second_opinion_sees_no_personal_data(data, evals, tmp_path, toy_models, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    seen: list[str] = []
+
+    def opinion(asked, models, progress=None):  # type: ignore[no-untyped-def]
+        def judge(pairs):  # type: ignore[no-untyped-def]
+            asked = list(pairs)
+            seen.extend(said for pair in asked for said in pair)
+            return models.judge(asked)
+
+        return judge, None
+
+    monkeypatch.setattr("curate.steps.overlap_judge", opinion)
+    evals.write_text(evals.read_text() + json.dumps({"prompt": f"Hello! {ROWS[4][1]}"}) + "\n")
+    it = _run(data, evals, tmp_path / "it", toy_models)
+    assert "mail1" in it.ledger().filter(pl.col("step") == "overlap")["row_id"].to_list()
+    of_rows = [said for said in seen if not said.startswith("Hello!")]
+    assert any("parcel" in said for said in of_rows)
+    assert not any("anna@home" in said for said in of_rows)
+
+
+def test_a_run_with_another_key_is_another_run(data, evals, tmp_path, toy_models) -> None:  # type: ignore[no-untyped-def]
+    it = _run(data, evals, tmp_path / "it", toy_models)
+    (data.parent / "surrogates.key").unlink()
+    with pytest.raises(BadInput, match=r"differs in: surrogates"):
+        _run(data, evals, tmp_path / "it", toy_models)
+    assert "holds" in str(verification.verify(it.path, [], None, lambda _: toy_models.encoder)), "no key is needed"
+
+
+def test_the_promises_of_deduplication_hold_with_invented_values(data, evals, tmp_path, toy_models) -> None:  # type: ignore[no-untyped-def]
+    it = _run(data, evals, tmp_path / "it", toy_models)
+    found = promises.verify_dedup(it.path, toy_models)
+    assert found.hold, str(found)
+    assert [step.removed for step in found.steps if step.step == "exact again"] == [1]
+    # Rows that differ by an invented value alone are two that should have been one.
+    ledger = it.ledger()
+    iteration.write_ledger(ledger.filter(pl.col("step") != "exact again"), it.data / "ledger.parquet")
+    lines = it.train_file.read_text().splitlines()
+    mail = next(json.loads(line) for line in lines if "parcel" in line)
+    gone = {"mail1": "mail2", "mail2": "mail1"}[mail["id"]]
+    it.train_file.write_text("\n".join([*lines, json.dumps(mail | {"id": gone})]) + "\n")
+    assert "exact again: mail1 was kept beside mail2" in str(promises.verify_dedup(it.path, toy_models))
+
+
+def test_what_was_invented_is_no_personal_data_of_the_training_file(data, evals, tmp_path, toy_models) -> None:  # type: ignore[no-untyped-def]
+    toy_models = replace(toy_models, find_pii=pii.load(), score_toxicity=toxicity.load("words"))
+    it = _run(data, evals, tmp_path / "it", toy_models)
+    assert "@example." in it.train_file.read_text()
+    assert not survey.audit_files([it.train_file], [], toy_models).pii
+    elsewhere = tmp_path / "train.jsonl"
+    elsewhere.write_bytes(it.train_file.read_bytes())
+    assert survey.audit_files([elsewhere], [], toy_models).pii["EMAIL"] == (2, 1)
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 5])

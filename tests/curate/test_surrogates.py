@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from curate import lookalikes, phones
 from curate.errors import BadInput
 from curate.recognisers import RULES, find
+from curate.shipped import sample_data
 from curate.standins import checksums, forms
 from curate.standins.draws import Draw
 from curate.standins.names import STAYS, fold, index
-from curate.surrogates import Key, Surrogates, open_key
+from curate.surrogates import Key, Surrogates, open_key, public_key
 
 KEY = Key(b"a key for tests, of 32 bytes....")
 VALUES = {
@@ -216,6 +217,12 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(BadInput, match="can be read by others"):
         open_key(path)
+
+
+def test_the_public_key_says_that_it_is_public_and_is_for_the_demo() -> None:
+    path = sample_data() / "public-demo-key.txt"
+    assert "PUBLIC" in path.read_text().splitlines()[0]
+    assert public_key(path).fingerprint == "1a4608355d180693"
 
 
 @pytest.mark.parametrize("said", ["", "zz", "00" * 31, "00" * 33])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curate import chats, toxicity
+from curate import chats, detectors, recipe, toxicity
 from curate.errors import BadInput
 from curate.toxic import detoxify as room
 
@@ -95,6 +95,21 @@ def test_it_takes_the_place_of_the_embedded_scorer(score: toxicity.Scorer):
     )
     assert toxicity.drop(rows, score, threshold=0.0).removed["id"].to_list() == ["a"]
     assert toxicity.drop(rows, score, threshold=1.01).removed.is_empty()
+
+
+def test_it_is_named_from_the_shell_with_its_hash(checkpoint: Path, score: toxicity.Scorer):
+    """As `--toxicity-scorer` and the recipe name it; another hash, a missing one and a missing model are sentences."""
+    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    models = detectors.load(scorer=f"{checkpoint}@{digest}")
+    assert models.score_toxicity.fingerprint == score.fingerprint
+    assert recipe.of({"toxicity": {"scorer": f"{checkpoint}@{digest}"}}).toxicity.scorer.endswith(digest)
+    with pytest.raises(BadInput, match=f"is {digest}, not {'0' * 64}"):
+        detectors.load(scorer=f"{checkpoint}@{'0' * 64}")
+    with pytest.raises(BadInput, match="only with the SHA-256") as refused:
+        detectors.load(scorer=str(checkpoint))
+    assert digest in str(refused.value)
+    with pytest.raises(BadInput, match="no toxicity scorer of this name"):
+        detectors.load(scorer="perspective")
 
 
 def test_the_fingerprint_is_of_the_bytes(checkpoint: Path, score: toxicity.Scorer, tmp_path: Path):
