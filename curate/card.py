@@ -15,11 +15,18 @@ from curate import bias_report, lengths, save, stats
 from curate.audit import Audit
 from curate.diversity import vendi
 from curate.errors import BadInput
-from curate.report import Block, Cell, Column, Fact, Figure, Note, Report, Section, Table, form_of
+from curate.report import Block, Cell, Column, Fact, Figure, Note, Report, Section, Table
 
 UNKNOWN = "unknown"
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000)
 SPOKEN = 0.01  # of the rows speak a language that is named
+# ISO 639-1. What is only a script (Cyrillic, Arabic) may be one of several languages and has no code.
+CODES = {
+    "English": "en", "German": "de", "French": "fr", "Spanish": "es", "Italian": "it", "Portuguese": "pt", "Dutch": "nl",
+    "Polish": "pl", "Swedish": "sv", "Danish": "da", "Turkish": "tr", "Indonesian": "id", "Vietnamese": "vi", "Greek": "el",
+    "Hebrew": "he", "Korean": "ko", "Thai": "th", "Japanese": "ja", "Bengali": "bn", "Tamil": "ta", "Georgian": "ka",
+    "Armenian": "hy", "Chinese characters": "zh",
+}  # fmt: skip
 TOPICS = 20
 ASKED = (
     ("Where the rows come from", "Who wrote the queries and the answers, people or a model, and from which source?"),
@@ -42,7 +49,7 @@ def write(found: Audit, path: Path, *, licence: str = UNKNOWN) -> None:
 
 def checked(path: Path, licence: str) -> None:
     """Before the work: BadInput where the card could not be written under this name, or the licence is none."""
-    if form_of(path) != "md":
+    if path.suffix.lower() not in (".md", ".markdown"):
         raise BadInput("a dataset card is Markdown", where=str(path), hint="--card README.md")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", licence):
         raise BadInput(
@@ -84,13 +91,12 @@ def size_category(rows: int) -> str:
 
 
 def languages(found: Audit) -> list[str]:
-    """Codes of the languages that at least one row in a hundred is in, the most spoken first; a script is no language."""
+    """Codes of the languages that at least one row in a hundred is told to be in, the most spoken first."""
     if found.diversity is None:
         return []
     spoken = found.diversity.figures.by_language
     enough = SPOKEN * sum(spoken.values())
-    codes = [code for code in spoken if len(code) == 2 and spoken[code] >= enough]
-    return sorted(codes, key=lambda code: (-spoken[code], code))
+    return [CODES[name] for name in spoken if name in CODES and spoken[name] >= enough]
 
 
 def page(found: Audit, name: str) -> Report:
@@ -131,8 +137,8 @@ def _rows(found: Audit) -> Section:
     said = f"{len(found.systems):,} distinct system prompts; {none:,} rows have none."
     if found.diversity is not None:
         spoken = found.diversity.figures.by_language
-        told = ", ".join(f"{code} {n:,}" for code, n in sorted(spoken.items(), key=lambda item: (-item[1], item[0])))
-        said += f" Languages and scripts of the queries, by small words: {told}; what cannot be told counts as English."
+        told = ", ".join(f"{name} {n:,}" for name, n in sorted(spoken.items(), key=lambda item: (-item[1], item[0])))
+        said += f" Languages and scripts of the queries, by their small words: {told}."
     return Section("The rows", said, (lengths.table(named),))
 
 

@@ -21,6 +21,9 @@ from curate import save
 from curate.errors import BadInput, Surroundings, WinnowError
 from curate.progress import aside
 
+INTERRUPTED = 130
+STOPPED = "\ninterrupted; run the same command again: nothing that models said so far is computed twice"
+
 
 def steady_streams() -> None:
     """Closed streams become /dev/null, and what a stream's encoding does not hold is escaped."""
@@ -35,6 +38,8 @@ def guarded(command: Callable[[], Any]) -> int:
     try:
         code = command()
         sys.stdout.flush()
+        if code == INTERRUPTED:  # typer makes this of Ctrl-C, and says nothing
+            aside(STOPPED)
         return code if isinstance(code, int) else 0
     except typer.Exit as done:
         return done.exit_code
@@ -47,8 +52,8 @@ def guarded(command: Callable[[], Any]) -> int:
             show()
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        aside("\ninterrupted; run the same command again and it takes up where it stopped")
-        return 130
+        aside(STOPPED)
+        return INTERRUPTED
     except (BrokenPipeError, SystemExit):  # rich turns the first into the second
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

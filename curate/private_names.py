@@ -120,7 +120,12 @@ def private(leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[s
     for leaf, findings in zip(leaves, found, strict=True):
         persons = [f for f in findings if f.kind == "PERSON" and _last(leaf.text[f.start : f.end]) in words]
         rest = [f for f in findings if f.kind in NAMES - {"PERSON"}]
-        chosen = {*persons, *(f for f in rest if _completes(leaf.text, f, _around(f, persons), _around(f, rest)))}
+        # Every combination with a town or an employer has a private person in it, or somebody who says what he is.
+        if rest and (persons or doxxing.SELF.search(leaf.text)):
+            rest = [f for f in rest if _completes(leaf.text, f, _around(f, persons), _around(f, rest))]
+        else:
+            rest = []
+        chosen = {*persons, *rest}
         out.append(tuple(f for f in findings if f.kind not in NAMES or f in chosen))
     return out
 

@@ -42,8 +42,23 @@ class Interval:
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Wilson score interval of a share (E. B. Wilson 1927, JASA 22:209). With no rows the share is unknown, 0 to 1."""
     _check_counts(successes, n)
+    return _wilson(successes, n, "Wilson", confidence)
+
+
+def mean_of_shares(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Mean of values that each lie between 0 and 1, with Wilson's interval of a share of that size.
+
+    No such values spread more than zeros and ones with the same mean do (variance at most p (1 - p)), so the interval is
+    wide enough, and it has a width where all values are 0 or all are 1, which a bootstrap's has not.
+    """
+    if any(not 0 <= value <= 1 for value in values):
+        raise ValueError("a value is not between 0 and 1")
+    return _wilson(math.fsum(values), len(values), "Wilson, of a mean of shares", confidence)
+
+
+def _wilson(successes: float, n: int, method: str, confidence: float) -> Interval:
     if n == 0:
-        return Interval(None, 0.0, 1.0, 0, "Wilson", confidence)
+        return Interval(None, 0.0, 1.0, 0, method, confidence)
     z = _z(confidence)
     share = successes / n
     shrink = 1 + z * z / n
@@ -52,7 +67,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     # At the ends the formula gives 0 and 1 up to rounding: say them exactly.
     low = 0.0 if successes == 0 else max(0.0, centre - half)
     high = 1.0 if successes == n else min(1.0, centre + half)
-    return Interval(share, low, high, n, "Wilson", confidence)
+    return Interval(share, low, high, n, method, confidence)
 
 
 def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interval:
@@ -163,6 +178,9 @@ def bootstrap(
         return Interval(None, None, None, 0, "bootstrap", confidence)
     if draws < 2:
         raise ValueError(f"a bootstrap needs at least 2 draws, not {draws}")
+    if n == 1:
+        value = float(statistic(np.asarray(values, dtype=float)))
+        return Interval(value, None, None, 1, "bootstrap", confidence, note="one row has no interval")
     rows = np.asarray(values, dtype=float)
     rng = np.random.default_rng(seed)
     drawn = np.array([statistic(rows[rng.integers(0, n, n)]) for _ in range(draws)])

@@ -72,6 +72,8 @@ class Briefs:
         save.write_text(path, "".join(brief.line() + "\n" for brief in self.briefs))
 
     def __str__(self) -> str:
+        if not self.briefs and not self.held_back:
+            return f"no gap is as large as {LEAST:.0%} of the reference, so there is nothing to write more of; an empty file"
         said = f"{len(self.briefs):,} briefs of what to write more of"
         back = f"{self.held_back:,} held back" if self.held_back else "none held back"
         return f"{said}; checked against every reference item, {back}, {self.examples_held_back:,} counter-examples left out"

@@ -108,7 +108,7 @@ def cover(training: RowVectors, reference: RowVectors, *, name: str = "reference
     gaps.sort(key=lambda gap: (-round(gap.missing.value or 0.0, 9), -gap.rows, gap.words))
     return Coverage(
         name, len(reference) + len(reference.unread), len(some), len(reference.unread), tuple(gaps),
-        stats.bootstrap(short.tolist(), np.mean, DRAWS, seed), stats.wilson(int(none.sum()), len(some)),
+        stats.mean_of_shares(short.tolist()), stats.wilson(int(none.sum()), len(some)),
         reach.cosine[owner],
     )  # fmt: skip
 
@@ -175,7 +175,7 @@ def _gap(
     shown = list({int(owner[place]): int(place) for place in order[::-1]}.values())[::-1][:SHOWN]
     nearest = tuple((training.ids[reach.best[owner[i]]], float(reach.cosine[owner[i]])) for i in shown)
     return Gap(
-        words, len(mine), stats.wilson(len(mine), of), stats.bootstrap(masses.tolist(), np.mean, DRAWS, seed),
+        words, len(mine), stats.wilson(len(mine), of), stats.mean_of_shares(masses.tolist()),
         stats.wilson(int((reach.near[its] == 0).sum()), len(mine)), float(np.median(reach.cosine[its])),
         float(np.median(reach.near[its])), float(np.median(reach.enough[its])),
         tuple(some.ids[i] for i in shown), nearest, tuple(some.ids[i] for i in mine),

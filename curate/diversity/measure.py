@@ -15,20 +15,21 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate import stats, text
+from curate import stats
 from curate.diversity import coverage, nearest_other, openings, row_vectors, spread, topic_names, topic_tree, vendi
 from curate.diversity.briefs import Briefs
 from curate.diversity.coverage import Coverage
 from curate.diversity.nearest_other import Cosines
 from curate.diversity.row_vectors import RowVectors
 from curate.diversity.topic_tree import NOISE, Labels, TopicTree
-from curate.likeness.pair_language import language
+from curate.faults.languages import told
 from curate.samples import Mask, Samples
 from curate.stats import Interval
 from curate.windows import Encode
 
 TYPICAL = 3  # queries shown of each topic
 READ_FOR_LANGUAGE = 1_000  # characters of a query that tell its language
+NOT_TOLD = "not told"  # too short, or in none of the languages that are known here
 DRAWS = 200
 
 
@@ -190,8 +191,7 @@ def _quartiles(values: npt.NDArray[np.float64]) -> float:
 
 
 def languages(queries: Sequence[str]) -> dict[str, int]:
-    """Rows by language, most first: by small words for Latin script, else by script; what cannot be told counts as English."""
-    tokens = text.all_tokens([query[:READ_FOR_LANGUAGE] for query in queries])
-    found = pl.Series([language(said) for said in tokens.list.join(" ").to_list()], dtype=pl.String)
+    """Rows by language, most first: by small words for Latin script, else by script; `NOT_TOLD` is its own count."""
+    found = pl.Series([told(query[:READ_FOR_LANGUAGE]) or NOT_TOLD for query in queries], dtype=pl.String)
     counts = found.value_counts(name="n").sort(["n", ""], descending=[True, False])
     return dict(counts.iter_rows())

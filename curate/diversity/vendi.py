@@ -9,6 +9,7 @@ cheap for any number of rows.
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ def interval(vectors: Vectors, confidence: float = 0.95) -> Interval:
     n = len(vectors)
     if n == 0:
         return Interval(None, None, None, 0, "infinitesimal jackknife", confidence)
-    values, axes = np.linalg.eigh(gram(vectors))
+    with _one_thread():
+        values, axes = np.linalg.eigh(gram(vectors))
     entropy = _entropy(values)
     # Of directions that no row has, rounding leaves some: their logarithm would be noise.
     logs = np.log(np.where(values > 1e-12, values, 1.0))
@@ -55,6 +57,14 @@ def in_words(score: float, rows: int) -> str:
     each = rows / score if score else 0.0
     some = f"{score:,.0f} rows" if score >= 10 else f"{score:.1f} rows"
     return f"{rows:,} rows differ from each other as much as {some} with nothing in common would: one new thing in {each:,.0f} rows"
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Several threads spend longer waiting for each other than a matrix of this size takes."""
+    from threadpoolctl import threadpool_limits
+
+    limit: AbstractContextManager[Any] = threadpool_limits(limits=1)
+    return limit
 
 
 def gram(vectors: Vectors) -> Gram:

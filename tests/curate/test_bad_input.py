@@ -264,6 +264,42 @@ def _winnow(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.parametrize("output", ["-o", "--card", "--briefs"])
+@pytest.mark.parametrize("read", ["chats.json", "asked.json"])
+def test_no_output_overwrites_what_an_audit_reads(place: Path, output: str, read: str) -> None:
+    for name in ("chats.json", "asked.json"):
+        pl.DataFrame({"prompt": ["Why?"], "completion": ["Because."]}).write_json(place / name)
+    target = place / read
+    if output == "--card":  # a card has a name of its own
+        target = place / "README.md"
+        (place / read).rename(target)
+    before = target.read_bytes()
+    named = [target.name if name == read else name for name in ("chats.json", "asked.json")]
+    done = _winnow("audit", named[0], "--against", named[1], output, f"./{target.name}", cwd=place)
+    assert (done.returncode, target.read_bytes()) == (2, before), done.stderr
+
+
+def test_two_outputs_of_one_name_are_refused(place: Path) -> None:
+    pl.DataFrame({"prompt": ["Why?"], "completion": ["Because."]}).write_json(place / "chats.json")
+    done = _winnow("audit", "chats.json", "-o", "a.md", "--card", "./a.md", cwd=place)
+    assert done.returncode == 2
+    assert "name one file" in done.stderr
+
+
+def test_ctrl_c_is_answered_with_a_sentence(place: Path) -> None:
+    """typer turns it into an exit code of its own."""
+    code = (
+        "import sys; sys.argv = ['winnow', 'cache']; import winnow\n"
+        "def stop(): raise KeyboardInterrupt\n"
+        "winnow._cache = stop\n"
+        "winnow.main()"
+    )
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130, done.stderr
+    assert "interrupted; run the same command again" in done.stderr
+
+
 def test_a_report_does_not_overwrite_what_it_reads(place: Path) -> None:
     chats = place / "chats.json"
     pl.DataFrame({"prompt": ["Why?"], "completion": ["Because."]}).write_json(chats)

@@ -22,6 +22,24 @@ def test_a_share_lies_inside_its_interval_and_the_interval_inside_0_and_1(pair):
             assert found.low <= found.value <= found.high
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
+@settings(max_examples=80, deadline=None)
+def test_a_mean_of_shares_has_an_interval_with_a_width_also_at_the_ends(values):
+    found = stats.mean_of_shares(values)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    assert found.high - found.low > 0.03
+    ends = [float(round(value)) for value in values]
+    of_ends, as_share = stats.mean_of_shares(ends), stats.wilson(int(sum(ends)), len(ends))
+    assert (of_ends.value, of_ends.low, of_ends.high) == (as_share.value, as_share.low, as_share.high)
+
+
+def test_a_mean_of_shares_takes_shares_only():
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        stats.mean_of_shares([0.5, 1.5])
+    assert stats.mean_of_shares([]).value is None
+    assert stats.bootstrap([3.0], max).low is None
+
+
 @given(counts)
 @settings(max_examples=40, deadline=None)
 def test_shares_agree_with_scipy(pair):

@@ -53,10 +53,14 @@ def test_openings(query, found):
 
 
 def test_languages_are_counted():
-    said = ["Wie viele Lampen hat die Schule und was kosten sie", "How many lamps are in the school?", "学校有多少盏灯"]
-    found = measure.languages(said)
-    assert sum(found.values()) == 3
-    assert found["de"] == found["en"] == 1
+    """What is in no language that is known here is not called English."""
+    german, english = (
+        "Wie wird die Lampe von der Schule auf den Tisch gestellt?",
+        "How many of the lamps are in the school?",
+    )
+    finnish = "Kuinka monta lamppua koulussa on ja mitä ne maksavat nykyään?"
+    found = measure.languages([german, english, "学校有多少盏灯", finnish, "Lamps"])
+    assert found == {measure.NOT_TOLD: 2, "Chinese characters": 1, "English": 1, "German": 1}
 
 
 @settings(max_examples=20, deadline=None)
