@@ -147,7 +147,9 @@ def audit(
     licence: Annotated[str, typer.Option("--licence", help="The licence that the card states.")] = "unknown",
     pii_model: Annotated[
         str | None,
-        typer.Option("--pii-model", help="Count names as personal data: `winnow`, spacy:NAME, transformers:NAME, gliner:NAME."),
+        typer.Option(
+            "--pii-model", help="Count names as personal data: `winnow`, spacy:NAME, transformers:NAME, gliner:NAME."
+        ),
     ] = None,
     toxicity_scorer: ScorerFlag = None,
     as_json: AsJson = False,
@@ -173,8 +175,15 @@ def audit(
     with _progress() as progress:
         models = _models(encoder, progress, precision=precision.value, names=pii_model, scorer=toxicity_scorer)
         found = survey.audit_files(
-            data, eval or [], models, shipped=_shipped(), format=format.value, rubric=voice, looking=looking,
-            progress=progress, **page,
+            data,
+            eval or [],
+            models,
+            shipped=_shipped(),
+            format=format.value,
+            rubric=voice,
+            looking=looking,
+            progress=progress,
+            **page,
         )
     if out is not None and page and (lacking := written.write(audit_page.report(found), out)):
         aside(lacking)
@@ -246,9 +255,7 @@ def select(
     data: Data,
     k: Annotated[int, typer.Option("-k", "--rows", help="Choose so many rows.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="New folder for chosen.jsonl, the ledger and the curve.")],
-    rule: Annotated[
-        str, typer.Option("--rule", help="facility-location, k-centre, or quality.")
-    ] = "facility-location",
+    rule: Annotated[str, typer.Option("--rule", help="facility-location, k-centre, or quality.")] = "facility-location",
     by_topic: Annotated[bool, typer.Option("--by-topic", help="Give each topic its share of the rows.")] = False,
     quality: Annotated[str | None, typer.Option("--quality", help="The number of a row that is its quality.")] = None,
     weight: Annotated[float, typer.Option(help="Weight of quality against coverage, from 0 to below 1.")] = 0.3,

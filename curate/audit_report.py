@@ -3,19 +3,18 @@
 report(found).write(Path("audit.html"))
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
-
-import polars as pl
 
 from curate import bias_report, lengths, plots, problems, quality_report, stats
 from curate import chats as chat
 from curate.audit import STEPS, Audit
 from curate.diversity import sections as diversity
+from curate.page import side_by_side
 from curate.problems import Problem
-from curate.report import Block, Cell, Column, Fact, Figure, Finding, Note, Pair, Plot, Report, Section, Table
+from curate.report import Block, Column, Fact, Figure, Finding, Note, Plot, Report, Section, Table
 
 TOP = 10
+READ, USABLE = "share of rows read", "share of usable rows"
 
 
 def report(found: Audit) -> Report:
@@ -33,13 +32,14 @@ def report(found: Audit) -> Report:
     sections = (
         _top(found),
         *quality_report.sections(found),
-        *bias_report.sections(found),
+        *(_with_both_counts(found, part) for part in bias_report.sections(found)),
         _sizes(found),
         _personal(found),
         _combinations(found),
         _planted(found),
-        _duplicates(found),
-        _overlap(found),
+        side_by_side.duplicates(found),
+        side_by_side.disagreeing(found),
+        side_by_side.overlap(found),
         *diversity.sections(found.diversity),
         _broken(found),
         _about(found),
@@ -59,6 +59,11 @@ def summary(found: Audit) -> Report:
     return replace(page, sections=(replace(first, blocks=(*blocks, more)),))
 
 
+def also(found: Audit) -> tuple[Finding, ...]:
+    """The findings after the first ten, with their rows: a page has room for them."""
+    return tuple(replace(_finding(found, problem), folded=True) for problem in found.problems[TOP:])
+
+
 def _with_a_row(finding: Finding) -> Finding:
     if finding.rows is None:
         return finding
@@ -75,8 +80,7 @@ def _count(found: Audit, *rules: str) -> int | str:
     step = "pii" if rules == ("personal data",) else "overlap"
     if STEPS[step] in found.unmeasured:
         return "not measured"
-    kinds = {problems.BY_RULE[rule] for rule in rules}
-    return len({row for problem in found.problems if problem.kind in kinds for row in problem.rows})
+    return len(_rows_with(found, *rules))
 
 
 def _against(found: Audit) -> str:
@@ -91,14 +95,34 @@ def _finding(found: Audit, problem: Problem) -> Finding:
         rows = Table(columns, tuple((row, problem.details[row]["reason"]) for row in shown), total=problem.count)
     else:
         rows = found.samples.table(shown, total=problem.count, more=problem.details)
+    if kind in side_by_side.DISAGREE.values():
+        rows = side_by_side.with_the_other(found, rows, problem)
     share = Figure.of(problem.share, "%")
     return Finding(kind.severity, kind.title.capitalize(), problem.count, share, kind.why, kind.todo, rows)
+
+
+def _with_both_counts(found: Audit, part: Section) -> Section:
+    """Toxicity counts every row with a toxic turn; among the findings a row whose answer is toxic stands there alone."""
+    counts = found.bias.toxicity if found.bias is not None else None
+    queries = _rows_with(found, "toxic query")
+    if part.title != "Toxicity" or counts is None or not queries:
+        return part
+    said = (
+        f"Each line counts all rows with such a turn. The finding {problems.BY_RULE['toxic query'].title!r} ({len(queries):,}) "
+        f"leaves out those whose answer is toxic too: they stand under {problems.BY_RULE['toxic answer'].title!r}."
+    )
+    return replace(part, blocks=(*part.blocks, Note(said)))
+
+
+def _rows_with(found: Audit, *rules: str) -> set[str]:
+    kinds = {problems.BY_RULE[rule] for rule in rules}
+    return {row for problem in found.problems if problem.kind in kinds for row in problem.rows}
 
 
 def _top(found: Audit) -> Section:
     blocks: list[Block] = [_finding(found, problem) for problem in found.problems[:TOP]]
     if rest := found.problems[TOP:]:
-        columns = (Column("also found"), Column("rows", "number"), Column("share of rows", "number"))
+        columns = (Column("also found"), Column("rows", "number"), Column(READ, "number"))
         lines = tuple((p.kind.title, p.count, Figure.of(p.share, "%")) for p in rest)
         blocks.append(Table(columns, lines))
     blocks += [Finding("good", f"Looked for and not found: {said}") for said in found.absent]
@@ -107,13 +131,24 @@ def _top(found: Audit) -> Section:
     words = {1: "The one thing to fix", TOP: "The ten things to fix"}
     title = words.get(min(len(found.problems), TOP), f"The {len(found.problems)} things to fix")
     text = "Ranked by severity times rows. One row may stand under several of them." if found.problems else "Nothing."
+    text += _bases(found) if found.problems else ""
     return Section(title if found.problems else "Things to fix", text, tuple(blocks))
+
+
+def _bases(found: Audit) -> str:
+    """Of what shares are shares, where two counts of rows stand on one page."""
+    if not found.quarantined:
+        return ""
+    return (
+        f" Shares of findings are of the {found.rows + found.quarantined:,} rows read; what only rows that can be read "
+        f"have is told of the {found.rows:,} usable ones."
+    )
 
 
 def _sizes(found: Audit) -> Section:
     of = found.measures
     shapes = of.group_by("shape").len().sort("len", "shape", descending=[True, False])
-    columns = (Column("turns of a row"), Column("rows", "number"), Column("share of rows", "number"))
+    columns = (Column("turns of a row"), Column("rows", "number"), Column(USABLE, "number"))
     lines = tuple((name, n, Figure.of(stats.wilson(n, found.rows), "%")) for name, n in shapes.head(8).iter_rows())
     columns_of_lengths = {
         name.replace("_", ", "): of[name] for name in of.columns if name.endswith(("_words", "_chars"))
@@ -147,7 +182,7 @@ def _personal(found: Audit) -> Section | None:
         Column("kind", "code"),
         Column("values", "number"),
         Column("rows", "number"),
-        Column("share of rows", "number"),
+        Column(USABLE, "number"),
     )
     shares = {kind: stats.wilson(rows, found.rows) for kind, (_, rows) in found.pii.items()}
     lines = tuple((kind, values, rows, Figure.of(shares[kind], "%")) for kind, (values, rows) in found.pii.items())
@@ -156,7 +191,7 @@ def _personal(found: Audit) -> Section | None:
         [share.value for share in shares.values()],
         [share.low for share in shares.values()],
         [share.high for share in shares.values()],
-        x="share of rows",
+        x=USABLE,
         percent=True,
     )
     alt = "Share of rows with each kind of personal data. " + "; ".join(
@@ -179,7 +214,7 @@ def _combinations(found: Audit) -> Section | None:
         "Parts that may be harmless alone, within reach of one another in one turn and of a private person as far as the text tells. "
         "They are looked for with the finder of names, also where curation is not asked to replace names."
     )
-    columns = (Column("together"), Column("rows", "number"), Column("share of rows", "number"))
+    columns = (Column("together"), Column("rows", "number"), Column(USABLE, "number"))
     return Section("Combinations that find a person", said, (Table(columns, lines),))
 
 
@@ -207,49 +242,6 @@ def _planted(found: Audit) -> Section | None:
     if found.planted.not_planted:
         blocks.append(Note(f"Not planted: {', '.join(found.planted.not_planted)}."))
     return Section("What the search for personal data misses", said, tuple(blocks))
-
-
-def _duplicates(found: Audit) -> Section | None:
-    rules = ("near duplicate", "wrapped question", "truncated answer", "semantic duplicate")
-    blocks: list[Block] = []
-    for rule in rules:
-        for row, details in _first_two(found, rule):
-            twin = str(details["twin"])
-            note = f"{rule}, score {details['score']}"
-            blocks.append(
-                Pair(found.samples.script(row), found.samples.script(twin), f"goes: {row}", f"stays: {twin}", note)
-            )
-    return (
-        Section("Duplicates, side by side", "A row goes because of a row that stays.", tuple(blocks))
-        if blocks
-        else None
-    )
-
-
-def _overlap(found: Audit) -> Section | None:
-    if found.check is None:
-        return None
-    by_file = found.check.matches.group_by("eval_file", "class").agg(pl.col("row_id").n_unique().alias("rows"))
-    lines = tuple(by_file.sort("eval_file", "class").iter_rows())
-    columns = (Column("eval file", "code"), Column("class"), Column("rows", "number"))
-    blocks: list[Block] = [Table(columns, lines)] if lines else []
-    for rule in problems.OVERLAPS:
-        for row, details in _first_two(found, rule):
-            case = str(details["twin"])
-            note = f"{rule}, score {details['score']}"
-            blocks.append(
-                Pair(found.samples.script(row), found.cases.script(case), f"row {row}", f"eval item {case}", note)
-            )
-    highest = max(found.check.nearest["cosine"].to_list(), default=None)
-    said = f"{found.check.pairs_compared:,} pairs of windows compared"
-    said += "" if found.check.matches.height else ", no match"
-    said += "." if highest is None else f"; the highest cosine found is {highest:.3f}."
-    return Section("Overlap with eval files", said, tuple(blocks))
-
-
-def _first_two(found: Audit, rule: str) -> list[tuple[str, Mapping[str, Cell]]]:
-    problem = next((p for p in found.problems if p.kind is problems.BY_RULE[rule]), None)
-    return [(row, problem.details[row]) for row in problem.rows[:2]] if problem else []
 
 
 def _broken(found: Audit) -> Section | None:

@@ -94,7 +94,9 @@ def load(
             finder, names_presidio.named(str(names), cache=cache) if other else finder_of_names.load(cache=cache)
         )
     return Models(
-        encoder.load(name, precision=precision, cache=cache, progress=progress), finder, toxicity.load(scorer, cache=cache)
+        encoder.load(name, precision=precision, cache=cache, progress=progress),
+        finder,
+        toxicity.load(scorer, cache=cache),
     )
 
 

@@ -62,8 +62,7 @@ def written(finder: Any, calibration: bool) -> None:
     fill = names_writer.Writer(2, held_out=True)
     held = [fill.write("held_out") for _ in range(2000)]
     low = [
-        names_writer.cased(fill.filled(line), str.lower)
-        for line in names_lists.phrases()["held_out"].splitlines() * 15
+        names_writer.cased(fill.filled(line), str.lower) for line in names_lists.phrases()["held_out"].splitlines() * 15
     ]
     plain = [fill.write("held_out_plain") for _ in range(600)]
     found = report("written texts, held-out templates and names", finder, held)

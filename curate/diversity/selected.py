@@ -88,7 +88,14 @@ def select_files(
             read.chats, encoder.encode, k, rule=known, by_topic=by_topic, quality=quality, weight=weight, seed=seed,
             progress=progress,
         )  # fmt: skip
-        asked: dict[str, Any] = {"k": k, "rule": known, "by_topic": by_topic, "quality": quality, "weight": weight, "seed": seed}
+        asked: dict[str, Any] = {
+            "k": k,
+            "rule": known,
+            "by_topic": by_topic,
+            "quality": quality,
+            "weight": weight,
+            "seed": seed,
+        }
         made = asked | _made_of(read, picked, encoder, known, by_topic)
         if (chosen := picked.outcome.kept.height) < k:
             made["notes"].append(f"{k:,} rows were asked for, and only {chosen:,} can be chosen")

@@ -22,18 +22,28 @@ from curate.report import Colouring, Column, Figure, Finding, Map, Note, Points,
 LEAFED = 100  # rows of each finding that the page holds
 WANTED: dict[str, Any] = {"samples": LEAFED, "with_map": True}  # of `survey.audit_files`, for a page
 BYTES_OF_TEXT = 2_200_000  # of the rows of all findings together
-WHOLE = (50_000, 20_000, 8_000, 4_000, 2_000, 1_000, 600)  # characters of a text, the most that fit
+WHOLE = (50_000, 20_000, 8_000, 4_000, 2_000, 1_000, 600, 300, 150)  # characters of a text, the most that fit
 SOUND, NO_TOPIC = "no finding", "in no topic"
 
 
 def report(found: Audit) -> Report:
     """The audit's report with `LEAFED` rows a finding, and the map after what is to be fixed."""
-    page = audit_report.report(found)
+    page = _with_the_rest(audit_report.report(found), audit_report.also(found))
     characters = _fitting([block.rows for part in page.sections for block in part.blocks if isinstance(block, Finding)])
     first, *rest = (_whole(part, characters) for part in page.sections)
     if found.layout is None or not found.layout.rows:
         return replace(page, sections=(first, *rest))
     return replace(page, sections=(first, _section(found, found.layout), *rest))
+
+
+def _with_the_rest(page: Report, rest: Sequence[Finding]) -> Report:
+    """The page with the rows of what was also found, closed, below the table that counts it."""
+    if not rest:
+        return page
+    first, *others = page.sections
+    place = 1 + next(at for at, block in enumerate(first.blocks) if isinstance(block, Table))
+    blocks = (*first.blocks[:place], *rest, *first.blocks[place:])
+    return replace(page, sections=(replace(first, blocks=blocks), *others))
 
 
 def _whole(part: Section, characters: int) -> Section:
@@ -112,7 +122,7 @@ def _told_apart(names: Sequence[str]) -> tuple[str, ...]:
 def _section(found: Audit, layout: Layout) -> Section:
     made = points(found, layout)
     first = made.colourings[0]
-    columns = (Column(first.title), Column("rows", "number"), Column("share of rows", "number"))
+    columns = (Column(first.title), Column("rows", "number"), Column("share of rows on the map", "number"))
     order = sorted(range(len(first.names)), key=lambda group: (group == first.quiet, -first.counts[group], group))
     lines = tuple(
         (first.names[group], first.counts[group], Figure.of(stats.wilson(first.counts[group], len(layout.rows)), "%"))

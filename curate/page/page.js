@@ -7,13 +7,15 @@ function enliven(table) {
   if (live.has(table)) return;
   const rows = table.tBodies[0].rows.length;
   const label = (table.caption?.textContent || table.closest("details")?.querySelector("summary")?.textContent || "table").trim();
+  const word = table.closest(".finding") ? "row" : "line";
+  const many = rows > PER_PAGE;
   live.set(table, new DataTable(table, {
     order: [], autoWidth: false, pageLength: PER_PAGE, lengthMenu: [10, 25, 50, { label: "all", value: -1 }],
-    paging: rows > PER_PAGE, searching: rows > 5, info: rows > 5,
-    layout: { topStart: rows > 5 ? "search" : null, topEnd: rows > PER_PAGE ? "pageLength" : null,
-      bottomStart: rows > 5 ? "info" : null, bottomEnd: rows > PER_PAGE ? "paging" : null },
-    language: { search: "", searchPlaceholder: "filter rows", lengthMenu: "_MENU_ rows a page", info: "_START_ to _END_ of _TOTAL_ rows",
-      infoFiltered: "of _MAX_", infoEmpty: "no rows", zeroRecords: "no row matches", paginate: { first: "«", previous: "‹", next: "›", last: "»" } },
+    paging: many, searching: many, info: many,
+    layout: { topStart: many ? "search" : null, topEnd: many ? "pageLength" : null,
+      bottomStart: many ? "info" : null, bottomEnd: many ? "paging" : null },
+    language: { search: "", searchPlaceholder: `filter ${word}s`, lengthMenu: `_MENU_ ${word}s a page`, info: `_START_ to _END_ of _TOTAL_ ${word}s`,
+      infoFiltered: "of _MAX_", infoEmpty: `no ${word}s`, zeroRecords: `no ${word} matches`, paginate: { first: "«", previous: "‹", next: "›", last: "»" } },
   }));
   const search = table.closest(".dt-container")?.querySelector("input[type=search]");
   search?.setAttribute("aria-label", `Filter: ${label}`);
@@ -26,8 +28,7 @@ document.addEventListener("toggle", (event) => {
   if (event.target.open) for (const table of event.target.querySelectorAll(sortable)) enliven(table);
 }, true);
 addEventListener("beforeprint", () => {
-  for (const table of document.querySelectorAll(sortable)) enliven(table);
-  // Rows of a finding are printed as far as they are open; tables of figures are printed whole.
+  // Tables of figures are printed whole; of the rows of a finding the style lets the first few through.
   for (const [table, made] of live) if (!table.classList.contains("records")) made.page.len(-1).draw();
 });
 addEventListener("afterprint", () => {

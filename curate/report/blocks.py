@@ -182,7 +182,7 @@ class Map(Plot):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something a person should know about their rows, how many, and what to do about it."""
+    """Something a person should know about their rows, how many, and what to do about it. `folded`: closed in HTML."""
 
     severity: Severity
     title: str
@@ -191,6 +191,7 @@ class Finding:
     text: str = ""
     todo: str = ""
     rows: Table | None = None
+    folded: bool = False
 
 
 @dataclass(frozen=True)

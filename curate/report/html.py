@@ -4,6 +4,7 @@ The page forbids itself every request (`default-src 'none'`); pictures are inlin
 `Live` the tables and maps of the page come to life; without, and where scripts do not run, the same content stands there.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,13 +12,16 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from curate.report.blocks import SYMBOLS, Column, Figure, Map, Page, Points, cell_text
 from curate.report.excerpt import differing, excerpt, visible
 
 TEMPLATE = "page.html.j2"
+WIDE = 3  # columns, above which a narrow screen tells each line by itself
+PRINTED = 3  # rows of a finding that go to paper
 
+_CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _SVG = "{http://www.w3.org/2000/svg}"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _DRAWING = {"svg", "g", "path", "text", "tspan", "rect", "circle", "line", "use", "defs", "clipPath", "title"}
@@ -46,9 +50,11 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    room.filters |= {"visible": visible, "cell": cell_text, "inert": inert, "excerpt": excerpt}
+    room.filters |= {"visible": visible, "cell": cell_text, "inert": inert, "excerpt": excerpt, "coded": coded}
     room.globals |= {
         "SYMBOLS": SYMBOLS,
+        "WIDE": WIDE,
+        "PRINTED": PRINTED,
         "differing": differing,
         "Column": Column,
         "is_figure": lambda cell: isinstance(cell, Figure),
@@ -63,6 +69,14 @@ def safe(text: str) -> Markup:
     if "<" in text:
         raise ValueError("the JSON of a map holds a <")
     return Markup(text)
+
+
+def coded(text: str) -> Markup:
+    """Our own sentence, escaped, with what stands between backticks as code."""
+    parts = _CODE.split(visible(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
 
 
 def inert(svg: str) -> Markup:

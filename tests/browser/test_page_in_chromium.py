@@ -1,6 +1,7 @@
 """The audit's live page in a real browser: what a reader does to it, and that hostile rows do nothing to the reader."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from curate.audit import audit
 from curate.chats import chats_of
 from curate.page import audit_page, libraries, written
 from curate.page.layout import Layout
+from curate.report import Column, Report, Section, Table, html
 from curate.report.excerpt import one_line
 
 pytestmark = [
@@ -189,9 +191,15 @@ def first_rows(tab: Tab, table: str) -> list[str]:
 def test_a_finding_is_leafed_through_sorted_and_filtered(tab: Tab) -> None:
     table = "document.querySelector('.finding table')"
     assert tab.value(f"{table}.closest('.dt-container')") is None  # a closed part costs nothing
-    # What is drawn late moves what stands below it away from under a pointer.
-    tab.wait("document.documentElement.dataset.mapped")
-    tab.click(".finding summary")
+    for _ in range(5):
+        tab.click(".finding summary")
+        # On a busy machine the page may still be moving, and a pointer meets what stood there before.
+        for _ in range(100):
+            if opened_at_last := tab.value("document.querySelector('.finding details').open"):
+                break
+            time.sleep(0.02)
+        if opened_at_last:
+            break
     tab.wait(f"{table}.closest('.dt-container')")
     shown = first_rows(tab, table)
     assert len(shown) == 10
@@ -221,6 +229,40 @@ def test_light_dark_and_narrow(page: Path, tmp_path: Path, scheme: str, low: int
             # The paper of the page, and of the map in it.
             assert low <= sum(picture.convert("RGB").getpixel((4, 400))) / 3 < high
             assert low <= sum(picture.convert("RGB").getpixel((int(x) - 150, int(y) - 100))) / 3 < high
+
+
+def test_paper_holds_the_first_rows_of_a_finding_and_breaks_inside_it(tab: Tab) -> None:
+    tab.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        for finding in tab.value("Array.from(document.querySelectorAll('.finding'), (_, at) => at)"):
+            here = f"document.querySelectorAll('.finding')[{finding}]"
+            assert tab.value(f"getComputedStyle({here}).breakInside") == "auto"
+            shown = f"[...{here}.querySelectorAll('tbody tr')].filter(row => getComputedStyle(row).display !== 'none').length"
+            assert tab.value(shown) <= html.PRINTED
+    finally:
+        tab.call("Emulation.setEmulatedMedia", media="")
+
+
+WIDE = Table(
+    (Column("finding", "code"), Column("what it is"), Column("severity"), Column("rows", "number"), Column("share", "number"),
+     Column("what to do")),
+    (("speaks as a model", "answers that talk of being a language model", "warning", 170, 0.129,
+      "winnow curate keeps these rows. To remove them: `validate: {remove: [speaks as a model]}` in the recipe."),) * 6,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_wide_table_fits_a_narrow_screen(tmp_path: Path, scripts: bool) -> None:
+    made = Report("t", sections=(Section("s", blocks=(WIDE,)),))
+    page = tmp_path / "wide.html"
+    page.write_text(written.render(made) if scripts else made.to_html(), encoding="utf-8")
+    with opened(page, tmp_path, width=400) as tab:
+        cells = "[...document.querySelectorAll('tbody td')]"
+        assert tab.value(f"Math.max(...{cells}.map(cell => cell.getBoundingClientRect().right))") <= 400
+        assert tab.value("Math.max(...[...document.querySelectorAll('tbody tr')].map(row => row.offsetHeight))") < 220
+        assert tab.value("document.querySelectorAll('.dt-search, .dt-info').length") == 0  # six lines need no filter
+        tab.size(1280, 900)
+        assert tab.value("getComputedStyle(document.querySelector('tbody tr')).display") == "table-row"
 
 
 def test_printing_gives_the_picture_and_ink_on_white(tab: Tab) -> None:

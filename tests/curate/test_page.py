@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -13,14 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import audit_report, cache, dedup, quality
+from curate import audit_report, bias, cache, dedup, outcome, problems, quality
 from curate.audit import audit
 from curate.chats import chats_of
 from curate.errors import Surroundings
-from curate.page import atlas, audit_page, libraries, scatter, written
+from curate.outcome import Reason
+from curate.page import atlas, audit_page, libraries, scatter, side_by_side, written
 from curate.page.layout import Layout, laid_out
 from curate.page.places import components, lay_out
-from curate.report import Colouring, Map, Points, Report, html
+from curate.report import Colouring, Finding, Map, Points, Report, html
 
 needs_extra = pytest.mark.skipif(bool(libraries.missing()), reason=libraries.EXTRA)
 
@@ -191,6 +193,80 @@ def test_the_page_holds_whole_texts_until_they_are_too_many():
     assert long.strip() not in html.render(audit_report.report(found_in([long, long], layout=False)))
     heavy = audit_page._fitting([found_table(500, "w" * 50_000)])
     assert heavy == 4_000
+
+
+REPEATED = [
+    {"id": f"{n:02}", "turns": [{"role": "user", "content": f"What does part {n // 2} cost?"},
+                                {"role": "assistant", "content": f"It costs {10 + n % 2} euros, and we send it by post."}]}
+    for n in range(6)
+]  # fmt: skip
+
+
+def with_many_findings():
+    """More kinds of problem than the ten that the top holds, and rows that contradict each other."""
+    chats = chats_of(REPEATED)
+    outcomes = {"validate": quality.validate(chats)}
+    broken = pl.DataFrame({"source": ["x.jsonl:3"], "reason": ["not JSON"]})
+    found = audit(chats, broken, outcomes, faults=quality.faults(chats), mask=lambda rows: rows, samples=100)
+    kind = problems.Kind("rows that are {}", "critical", "Why.", "What.")
+    more = [replace(found.problems[0], kind=replace(kind, title=kind.title.format(n))) for n in range(10)]
+    return replace(found, problems=problems.ranked([*more, *found.problems]))
+
+
+def findings(page):
+    return [block for block in page.sections[0].blocks if isinstance(block, Finding) and block.severity != "good"]
+
+
+def test_every_finding_of_the_page_has_its_rows():
+    found = with_many_findings()
+    assert len(found.problems) > audit_report.TOP
+    made = findings(audit_page.report(found))
+    assert [finding.count for finding in made] == [problem.count for problem in found.problems]
+    for finding, problem in zip(made, found.problems, strict=True):
+        assert [row[0] for row in finding.rows.rows] == list(problem.rows[:100])
+    assert [finding.folded for finding in made] == [place >= audit_report.TOP for place in range(len(made))]
+
+
+def test_the_terminal_only_counts_what_was_also_found():
+    found = with_many_findings()
+    short = audit_report.summary(found)
+    assert len(findings(short)) == audit_report.TOP
+    for problem in found.problems[audit_report.TOP :]:
+        assert problem.kind.title in str(short)
+
+
+def test_rows_that_disagree_stand_beside_the_other_answer():
+    found = with_many_findings()
+    kind = side_by_side.DISAGREE["contradiction"]
+    finding = next(f for f in findings(audit_page.report(found)) if f.title == kind.title.capitalize())
+    names = [column.name for column in finding.rows.columns]
+    for row in finding.rows.rows:
+        twin = found.samples.answer(row[names.index("twin")])
+        assert row[names.index("the other")] == twin != row[names.index("answer")]
+    page = audit_page.report(found)
+    section = next(part for part in page.sections if part.title == "Answers that disagree, side by side")
+    assert len(section.blocks) == 2
+    assert section.blocks[0].left != section.blocks[0].right
+
+
+def test_a_page_that_tells_shares_of_two_counts_says_which():
+    found = with_many_findings()
+    assert "of the 7 rows read" in audit_report.report(found).sections[0].text
+    assert "rows read" not in audit_report.report(found_in(["a", "a"])).sections[0].text
+
+
+def test_toxicity_says_why_it_counts_more_rows_than_the_finding():
+    chats = rows_of(["vile", "vile too"])
+    scores = pl.DataFrame(
+        {"row_id": ["0000", "0000", "0001", "0001"], "turn": [0, 1, 0, 1], "role": ["user", "assistant"] * 2,
+         "score": [0.9, 0.9, 0.9, 0.1], "unscored": [None] * 4}, schema_overrides={"unscored": pl.String},
+    )  # fmt: skip
+    none = pl.DataFrame(schema={"source": pl.String, "reason": pl.String})
+    removed = outcome.split(chats, "toxicity", {"0000": Reason("toxic answer", score=0.9)})
+    found = audit(chats, none, {"toxicity": removed}, turn_scores=scores, bias=bias.measure(chats, turn_scores=scores))
+    section = next(part for part in audit_report.report(found).sections if part.title == "Toxicity")
+    assert f"{problems.BY_RULE['toxic query'].title!r} (1) leaves out" in section.blocks[-1].text
+    assert [row[2] for row in section.blocks[0].rows if row[0] == "user"] == [2]
 
 
 def found_table(rows, text):

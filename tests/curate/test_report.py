@@ -13,7 +13,7 @@ from curate import plots, stats
 from curate.errors import BadInput, Surroundings
 from curate.report import Column, Fact, Figure, Finding, Note, Pair, Passage, Plot, Report, Section, Table
 from curate.report.excerpt import bracketed, differing, excerpt, visible
-from curate.report.html import inert
+from curate.report.html import PRINTED, WIDE, coded, inert
 from curate.report.markdown import escaped
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \u202egnp.exe\u202c \x1b[31m | `b` **c** ![i](http://h/i.png)"
@@ -315,3 +315,62 @@ def test_a_note_with_a_title_heads_what_follows():
     assert '<h3 class="head"><bdi>&lt;b&gt;head&lt;/b&gt;</bdi></h3>' in report.to_html()
     assert "### &lt;b&gt;head&lt;/b&gt;" in report.to_markdown()
     assert "<b>head</b>" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("set `a: {b: [c]}` in it", "set <code>a: {b: [c]}</code> in it"),
+        ("`<b>` and <i>", "<code>&lt;b&gt;</code> and &lt;i&gt;"),
+        ("one ` alone, `` two", "one ` alone, `` two"),
+        ("`over\na line`", "`over\na line`"),
+    ],
+)
+def test_what_stands_between_backticks_is_code_on_a_page(text, shown):
+    assert coded(text) == shown
+
+
+def test_no_sentence_of_a_page_shows_a_backtick_and_dataset_text_keeps_its_own():
+    said = "use `x`"
+    finding = Finding("notice", "t", 1, None, said, said)
+    dataset = Table((Column("row", "code"), Column("said", "text")), (("r", "a `b` c"),))
+    labels = Table((Column("what to do"),), ((said,),))
+    page = Report("t", sections=(Section("s", said, (finding, Note(said), labels, dataset)),)).to_html()
+    body = page.split("<body>")[1]
+    assert body.count("<code>x</code>") == 5
+    assert body.count("`") == 2
+    assert "a `b` c" in body
+
+
+def some_rows(n: int) -> Table:
+    columns = (Column("row", "code"), Column("query", "text"), Column("answer", "text"))
+    return Table(columns, tuple((f"r{at}", "q", "a") for at in range(n)), total=n + 7)
+
+
+def test_a_folded_finding_is_closed_and_holds_its_rows():
+    finding = Finding("notice", "Answers that refuse", 12, None, "why", "what", some_rows(5), folded=True)
+    page = Report("t", sections=(Section("s", blocks=(finding,)),)).to_html()
+    tags = [(tag, attrs) for tag, attrs in Tags(page).seen if tag == "details"]
+    assert [attrs["class"] for _, attrs in tags] == ["finding folded notice"]
+    assert "open" not in tags[0][1]
+    inside = page.split("<details")[1].split("</details>")[0]
+    assert inside.index("Answers that refuse") < inside.index("</summary>") < inside.index("why")
+    assert inside.count('<tr class="record">') == 5
+
+
+def test_paper_says_how_many_rows_of_a_finding_it_leaves_out():
+    def page(n: int) -> str:
+        return Report("t", sections=(Section("s", blocks=(Finding("notice", "f", n, rows=some_rows(n)),)),)).to_html()
+
+    assert f"{PRINTED} of 47 rows are printed; the page holds 40." in page(40)
+    assert "rows are printed" not in page(PRINTED)
+
+
+def test_only_a_table_of_many_columns_says_each_cells_column_with_the_cell():
+    def page(columns: int) -> str:
+        table = Table(tuple(Column(f"c<{n}>") for n in range(columns)), (tuple(range(columns)),))
+        return Report("t", sections=(Section("s", blocks=(table,)),)).to_html().split("<body>")[1]
+
+    assert "data-name" not in page(WIDE)
+    assert page(WIDE + 1).count('data-name="c&lt;') == WIDE + 1
+    assert 'class="sheet wide"' in page(WIDE + 1)

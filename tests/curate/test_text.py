@@ -88,7 +88,11 @@ def test_short_texts_have_shingles_too() -> None:
             "yes or no",
         ),
         ("Righto. Yes, that is so, and more.", "Righto. No, and it is far from so in each of the cases.", "yes or no"),
-        ("Well, true, as far as we know.", "Good question! Nope, and that is well known to all of us here.", "yes or no"),
+        (
+            "Well, true, as far as we know.",
+            "Good question! Nope, and that is well known to all of us here.",
+            "yes or no",
+        ),
         ("Yes, all of it is.", "Fine. No one minds, and it is what all of us do and say in each case.", None),
         ("a synonym of 'happy'", "a synonym of 'sad'", "names"),
         ("the formula is CO2", "the formula is CO", "names"),
