@@ -111,7 +111,7 @@ def audit(
     found += [problems.broken(quarantined, of)]
     found += [] if combinations is None else [problems.combined(combinations, of)]
     found += [problems.conflicts(chats, outcomes, of)] if faults is None else problems.from_faults(faults.rows, of)
-    found += problems.unusual(measures, of, short_words=short_words, long_words=long_words)
+    found += problems.unusual(chats, measures, of, short_words=short_words, long_words=long_words)
     if turn_scores is not None:
         found += [
             problems.toxic_queries(turn_scores, toxic_threshold, outcomes, of),
@@ -124,6 +124,7 @@ def audit(
     wanted = _wanted(ranking, systems, samples)
     cases = pl.concat([chats.clear(), *(_named(file).select(chats.columns) for file in eval_files)])
     turns = chat.turn_frame(chats)
+    unscored = {"toxicity": _unscored(turns, turn_scores)}
     return Audit(
         source=source,
         rows=chats.height,
@@ -133,8 +134,8 @@ def audit(
         roles=dict(turns.group_by("role").len().sort("len", "role", descending=[True, False]).iter_rows()),
         systems=systems,
         problems=ranking,
-        absent=_absent(ranking, outcomes),
-        unmeasured=tuple(said for step, said in STEPS.items() if step not in outcomes),
+        absent=_absent(outcomes, unscored),
+        unmeasured=_unmeasured(outcomes, unscored, of=chats.height),
         reasons=dict(quarantined.group_by("reason").len().sort("len", "reason", descending=[True, False]).iter_rows()),
         pii=_by_kind(outcomes.get("pii")),
         check=check,
@@ -164,9 +165,32 @@ def _wanted(ranking: Sequence[Problem], systems: Sequence[tuple[str, int]], samp
     return [row for _, row in shown] + twins + [row for row, _ in systems[:samples]]
 
 
-def _absent(ranking: Sequence[Problem], outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
+def _absent(outcomes: Mapping[str, Outcome], unscored: Mapping[str, int]) -> tuple[str, ...]:
+    """What was looked for in every row and found in none. What has no score was not looked at."""
     hit = {step for step, done in outcomes.items() if done.ledger.height}
-    return tuple(said for step, said in STEPS.items() if step in outcomes and step not in hit)
+    return tuple(
+        said for step, said in STEPS.items() if step in outcomes and step not in hit and not unscored.get(step)
+    )
+
+
+def _unmeasured(outcomes: Mapping[str, Outcome], unscored: Mapping[str, int], of: int) -> tuple[str, ...]:
+    """What was looked for in no row, or not in all `of` rows."""
+    return tuple(
+        f"{said} in {unscored[step]:,} of {of:,} rows" if step in outcomes else said
+        for step, said in STEPS.items()
+        if step not in outcomes or unscored.get(step)
+    )
+
+
+def _unscored(turns: pl.DataFrame, turn_scores: pl.DataFrame | None) -> int:
+    """Rows with an answer that has no toxicity score, for whatever reason; without scores, all rows with an answer."""
+    answers = turns.filter(pl.col("role") == "assistant").select("row_id", "turn")
+    if turn_scores is not None:
+        scored = turn_scores.filter(pl.col("score").is_not_null()).select(
+            "row_id", pl.col("turn").cast(turns["turn"].dtype)
+        )
+        answers = answers.join(scored, on=["row_id", "turn"], how="anti")
+    return answers["row_id"].n_unique()
 
 
 def _systems(chats: pl.DataFrame) -> tuple[tuple[str, int], ...]:

@@ -5,7 +5,8 @@
 
 Every figure stands beside the same figure of the rows that do not mention the group, with n and an interval. Many are compared
 at once, so a difference is only called one when it holds after Holm's correction over all comparisons (Holm 1979, Scand. J.
-Statist. 6:65). Of fewer than FEWEST rows nothing is said. What is found is about these texts, not about any group.
+Statist. 6:65). What is compared is distinct answers (`text.normalise`): a copy is no second witness. Of fewer than FEWEST of
+them, or where all of one side have one tone, nothing is said. What is found is about these texts, not about any group.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,16 +15,16 @@ from typing import Literal
 
 import polars as pl
 
-from curate import stats, toxicity
+from curate import stats, text, toxicity
 from curate.duplicates.said import sides
 from curate.portrayal import occupations, tone
 from curate.portrayal.groups import AXIS, NAMES, mentions
 from curate.stats import Interval
 from curate.toxicity import Counts
 
-FEWEST = 30  # rows on each side of a comparison
-FEWEST_AT_WORK = 20  # rows that speak of an occupation with a pronoun
-ROWS_READ = 600  # of each group, and of the rest, for tone: evenly spread over the ids
+FEWEST = 30  # distinct answers on each side of a comparison
+FEWEST_AT_WORK = 20  # distinct answers that speak of an occupation with a pronoun
+ANSWERS_READ = 600  # of each group, and of the rest, for tone: evenly spread over their normal forms in order
 LEVEL = 0.05
 
 Verdict = Literal["higher", "lower", "no difference shown", "too few to say"]
@@ -31,7 +32,7 @@ Verdict = Literal["higher", "lower", "no difference shown", "too few to say"]
 
 @dataclass(frozen=True)
 class Compared:
-    """A figure of the rows that mention a group, and its difference from that of the others; `verdict` is corrected."""
+    """A figure of the distinct answers that mention a group, and its difference from that of the others; `verdict` is corrected."""
 
     own: Interval
     difference: Interval
@@ -46,16 +47,17 @@ class Group:
     axis: str
     name: str
     rows: int  # in question or answer
-    answers: int
+    answers: int  # distinct ones
     share: Interval  # of all rows
     tone: Compared | None
     unscored: int  # answers that mention it and were read, but have no tone: not English, or not told
     toxic: Compared | None
+    toxic_unscored: int = 0  # answers that mention it and have no toxicity score
 
 
 @dataclass(frozen=True)
 class Work:
-    """One occupation: rows with "she", rows with "he", the share of "she", and whether it differs from the other occupations."""
+    """One occupation: distinct answers with "she", and with "he", the share of "she", and whether it differs from the other occupations."""
 
     name: str
     she: int
@@ -100,13 +102,32 @@ def measure(
     said = sides(chats)
     asked, answered = mentions(said.queries), mentions(said.answers)
     toxic = _toxic_rows(chats, turn_scores, threshold)
-    order = sorted(range(chats.height), key=chats["id"].to_list().__getitem__)
-    groups = [
-        _group(name, asked[name].to_list(), answered[name].to_list(), said.answers, toxic, order) for name in NAMES
-    ]
-    work, all_work = _work(said.answers)
+    answers = _distinct(said.answers, toxic)
+    groups = [_group(name, asked[name].to_list(), answered[name].to_list(), answers) for name in NAMES]
+    work, all_work = _work([one.said for one in answers])
     counted = None if turn_scores is None else toxicity.count(turn_scores, threshold)
     return replace(_corrected(chats.height, groups, work, all_work), toxicity=counted, scorer=scorer)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An answer that one row or several give; toxic where it is in any of them, None where it has a score in none."""
+
+    row: int
+    said: str
+    toxic: bool | None
+
+
+def _distinct(answers: Sequence[str], toxic: Sequence[bool | None]) -> list[_Answer]:
+    """One answer of each normal form, in the order of the forms, so that copies, ids and places decide nothing."""
+    found: dict[str, _Answer] = {}
+    for row, (form, said) in enumerate(zip(text.all_normal(answers), answers, strict=True)):
+        own = _Answer(row, said, toxic[row])
+        if (known := found.get(form)) is not None:
+            either = [one.toxic for one in (own, known) if one.toxic is not None]
+            own = replace(min(own, known, key=lambda one: one.said), toxic=any(either) if either else None)
+        found[form] = own
+    return [found[form] for form in sorted(found)]
 
 
 def _toxic_rows(chats: pl.DataFrame, turn_scores: pl.DataFrame | None, threshold: float) -> list[bool | None]:
@@ -118,33 +139,29 @@ def _toxic_rows(chats: pl.DataFrame, turn_scores: pl.DataFrame | None, threshold
     return [None if (own := score.get(row)) is None else own >= threshold for row in chats["id"]]
 
 
-def _group(
-    name: str, asked: list[bool], answered: list[bool], answers: list[str], toxic: list[bool | None], order: list[int]
-) -> Group:
-    inside, outside = [i for i in order if answered[i]], [i for i in order if not answered[i]]
+def _group(name: str, asked: list[bool], answered: list[bool], answers: Sequence[_Answer]) -> Group:
+    inside, outside = ([one for one in answers if answered[one.row] == side] for side in (True, False))
     rows = sum(a or b for a, b in zip(asked, answered, strict=True))
-    enough = len(inside) >= FEWEST and len(outside) >= FEWEST
-    own, unscored, mood = [], 0, None
-    if enough:
+    own, unscored, mood = list[float](), 0, None
+    if len(inside) >= FEWEST and len(outside) >= FEWEST:
         read = _spread(inside)
-        scores = tone.of_rows([answers[i] for i in read], name)
-        own = [one for one in scores if one is not None]
+        own = [one for one in tone.of_rows([one.said for one in read], name) if one is not None]
         unscored = len(read) - len(own)
-        mood = _means(
-            own, [one for one in tone.of_rows([answers[i] for i in _spread(outside)], None) if one is not None]
-        )
-    hits, others = ([toxic[i] for i in side if toxic[i] is not None] for side in (inside, outside))
-    share = stats.wilson(rows, len(asked))
-    return Group(AXIS[name], name, rows, len(inside), share, mood, unscored, _shares(hits, others))
+        rest = tone.of_rows([one.said for one in _spread(outside)], None)
+        mood = _means(own, [one for one in rest if one is not None])
+    hits, others = ([one.toxic for one in side if one.toxic is not None] for side in (inside, outside))
+    return Group(
+        AXIS[name], name, rows, len(inside), stats.wilson(rows, len(asked)), mood, unscored, _shares(hits, others), len(inside) - len(hits)
+    )  # fmt: skip
 
 
-def _spread(rows: Sequence[int]) -> list[int]:
-    step = max(1.0, len(rows) / ROWS_READ)
-    return [rows[int(n * step)] for n in range(min(len(rows), ROWS_READ))]
+def _spread(answers: Sequence[_Answer]) -> list[_Answer]:
+    step = max(1.0, len(answers) / ANSWERS_READ)
+    return [answers[int(n * step)] for n in range(min(len(answers), ANSWERS_READ))]
 
 
 def _means(own: Sequence[float], rest: Sequence[float]) -> Compared | None:
-    """The mean tone beside that of the rest, with Welch's test."""
+    """The mean tone beside that of the rest, with Welch's test; without a p where one side has no spread to judge by."""
     if min(len(own), len(rest)) < FEWEST:
         return None
     from scipy.special import stdtr
@@ -152,8 +169,8 @@ def _means(own: Sequence[float], rest: Sequence[float]) -> Compared | None:
     difference, one, other = stats.mean_difference(rest, own), stats.t_interval(own), stats.t_interval(rest)
     if difference.value is None or one.se is None or other.se is None:
         return None
-    if not difference.se:
-        return Compared(one, difference, 0.0 if difference.value else 1.0)
+    if min(len(set(own)), len(set(rest))) < 2 or not difference.se:
+        return Compared(one, difference, None)
     parts = (one.se**2, other.se**2)
     freedom = sum(parts) ** 2 / sum(part**2 / (n - 1) for part, n in zip(parts, (len(own), len(rest)), strict=True))
     return Compared(one, difference, float(2 * stdtr(freedom, -abs(difference.value) / difference.se)))

@@ -16,6 +16,10 @@ import polars as pl
 from curate import chats as chat
 
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
+_LINE_END = re.compile(r"\r\n?|\n")
+DEEPEST = 3  # blanks before a fence, behind the mark of its list or quotation
+_OPENS = re.compile(r"(?P<lead> {0,3}(?:(?:[-*+]|\d{1,9}[.)]) {1,4}|> {0,4})*)(?P<fence>`{3,}|~{3,})(?P<info>.*)$")
+_CLOSES = re.compile(r"(?P<lead>[ >]*)(?P<fence>`{3,}|~{3,})[ \t]*$")
 _CODE_LINE = re.compile(
     r"(?:[;{}]|\)\s*[:;{]|=>|</?\w+[^>]*>)\s*$|^\s*(?:def|class|import|from|return|for|while|if|else|elif|public|private|const|let|var|function|#include|SELECT|INSERT|UPDATE|print)\b.*[(){};:=]|^\s*[\w.\[\]]+\s*(?:[-+*/]?=)\s*\S"
 )
@@ -89,8 +93,23 @@ def is_code(line: str) -> bool:
 
 
 def open_fence(said: str) -> bool:
-    """Whether a code fence is opened and never closed."""
-    return ("```" in said or "~~~" in said) and len(_FENCE.findall(said)) % 2 == 1
+    """Whether a code fence is opened and never closed, as CommonMark (0.31, 4.5) counts: "```print(1)```" is a word of a line."""
+    if "```" not in said and "~~~" not in said:
+        return False
+    fence, lead = "", 0
+    for line in _LINE_END.split(said):
+        if not fence:
+            opened = _OPENS.match(line)
+            if opened and not (opened["fence"][0] == "`" and "`" in opened["info"]):
+                fence, lead = opened["fence"], len(opened["lead"])
+        elif (closed := _CLOSES.match(line)) and _same_fence(closed, fence, lead):
+            fence = ""
+    return bool(fence)
+
+
+def _same_fence(closed: re.Match[str], fence: str, lead: int) -> bool:
+    """Whether a line closes the fence: the same sign, at least as long, and no deeper than code of its block may stand."""
+    return closed["fence"].startswith(fence) and len(closed["lead"]) <= lead + DEEPEST
 
 
 def has_code(said: str) -> bool:

@@ -27,6 +27,8 @@ NEIGHBOURS = 10
 AGREE = 9  # of the neighbours, who say one other label
 TRUSTED = 0.85  # lower bound of the share of rows that their neighbours get right
 NEAR = 0.5  # the least cosine of a neighbour whose word counts
+STEPS = 100_000  # of a cosine; what differs by less is equally near
+BLOCK, CELLS = 512, 4_000_000  # rows, and cosines, that are held at once
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def label_noise(ids: Sequence[str], queries: Sequence[str], answers: Sequence[st
     place = {distinct[n]: line for line, n in enumerate(numbers.tolist())}
     rows = [i for i in rows if queries[i] in place]
     points = vectors[[place[queries[i]] for i in rows]]
-    votes = [_votes(points, n, [said[i] for i in rows]) for n in range(len(rows))]
+    votes = _votes(points, [said[i] for i in rows])
     judged = [(n, *vote.most_common(1)[0]) for n, vote in enumerate(votes) if vote.total() == NEIGHBOURS]
     right = stats.wilson(sum(said[rows[n]] == label for n, label, _ in judged), len(judged))
     if right.low is None or right.low < TRUSTED or len(judged) < FEWEST_ROWS:
@@ -70,9 +72,21 @@ def _label(answer: str) -> str:
     return text.loose(answer) if 0 < len(answer.split()) <= LABEL_WORDS else ""
 
 
-def _votes(points: Vectors, n: int, labels: Sequence[str]) -> Counter[str]:
-    """What the nearest other rows say; fewer votes where fewer rows are near."""
-    cosines = np.round(points @ points[n], 5)
-    cosines[n] = -2
-    nearest = np.argsort(-cosines, kind="stable")[:NEIGHBOURS]
-    return Counter(labels[i] for i in nearest.tolist() if cosines[i] >= NEAR)
+def _votes(points: Vectors, labels: Sequence[str]) -> list[Counter[str]]:
+    """What the nearest other rows say of each, the nearest first and ties by place; fewer votes where fewer rows are near."""
+    n, found = len(labels), list[Counter[str]]()
+    size = max(1, min(BLOCK, CELLS // max(1, n)))
+    for first in range(0, n, size):
+        cosines = np.rint(points[first : first + size] @ points.T * STEPS).astype(np.int64)
+        own = np.arange(len(cosines))
+        cosines[own, first + own] = -2 * STEPS
+        # One whole number for cosine and place, so that no two are equal and a partition has no choice.
+        keys = cosines * n - np.arange(n)
+        some = np.argpartition(-keys, min(NEIGHBOURS, n) - 1, axis=1)[:, :NEIGHBOURS]
+        order = np.take_along_axis(some, np.argsort(-np.take_along_axis(keys, some, 1), axis=1), 1)
+        near = np.take_along_axis(cosines, order, 1) >= NEAR * STEPS
+        found += [
+            Counter(labels[i] for i, counts in zip(line, those, strict=True) if counts)
+            for line, those in zip(order.tolist(), near.tolist(), strict=True)
+        ]
+    return found

@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from curate.portrayal.occupations import WORK
+
 _PEOPLE = (
     r"(?:people|persons?|m[ae]n|wom[ae]n|boys?|girls?|guys?|folks?|kids?|child|children|teens?|teenagers?|adults?|youths?|americans?|britons?"
-    r"|communit(?:y|ies)|famil(?:y|ies)|couples?|students?|workers?|voters?|neighbou?rs?|residents?|citizens?|individuals|patients?|artists?|writers?|leaders?|activists?|immigrants?|employees|officers?|lives|population)"
+    r"|communit(?:y|ies)|famil(?:y|ies)|couples?|students?|workers?|voters?|neighbou?rs?|residents?|citizens?|individuals|patients?|artists?|writers?|leaders?|activists?|immigrants?|employees|officers?|lad(?:y|ies)|gentlem[ae]n|lives|population)"
 )
 
 
@@ -22,11 +24,34 @@ def _of_people(words: str) -> str:
     return rf"(?i)\b(?:{words})[ -]{_PEOPLE}\b"
 
 
+# "Male" and "female" are said of animals and plugs too: they count beside people and those who work.
+_WHO = rf"(?:{_PEOPLE}|(?:friends?|relatives?|colleagues?|members?|participants?|victims?|players?|athletes?|characters?|users?|{'|'.join(f'{one}s?' for one in WORK)}))"
+
+
+def _of_gender(word: str, other: str) -> str:
+    return rf"(?i)\b{word}(?: (?:and|or) {other}|/{other})?[ -]{_WHO}\b"
+
+
+# Idioms in which a word for people means nobody; they are taken out before anything is counted.
+_IDIOM = (
+    r"(?i)\b(?:(?:son|daughter)s? of (?:a )?(?:guns?|bitch(?:es)?)|oh,? (?:man|woman|boy|girl|brother|sister)|to man the|man[ -]made"
+    r"|mother (?:nature|tongue|lode|earth|board)|mother[ -]of[ -]pearl|old wives'? tales?|isle of man)\b"
+)
+
+# "Woman" and "man" have one rule: as they stand here, never "Man" (the Isle, mankind) and so never "Woman", which begins titles.
 # Axis -> group -> patterns, any of which is a mention. The engine has no look-around, so homonyms are kept out by what follows.
 GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "gender": {
-        "women": (r"(?i)\b(?:she|her|hers|herself|wom[ae]n|females|girls?|mothers?|mums?|moms?|wi(?:fe|ves)|daughters?|sisters?|grandmothers?|aunts?|girlfriends?)\b", r"\b(?:lady|ladies)\b"),
-        "men": (r"(?i)\b(?:he|him|his|himself|males|boys?|fathers?|dads?|husbands?|sons?|brothers?|grandfathers?|uncles?|boyfriends?)\b", r"\b(?:m[ae]n|gentlem[ae]n)\b|\bMen\b"),
+        "women": (
+            r"(?i)\b(?:she|her|hers|herself|females|girls?|mothers?|stepmothers?|mums?|moms?|wi(?:fe|ves)|daughters?|sisters?|grandmothers?|grandmas?|aunts?|nieces?|girlfriends?)\b",
+            r"\b(?:wom[ae]n|Women|WOMEN|lady|ladies|Ladies)\b",
+            _of_gender("female", "male"),
+        ),
+        "men": (
+            r"(?i)\b(?:he|him|his|himself|males|boys?|fathers?|stepfathers?|dads?|husbands?|sons?|brothers?|grandfathers?|grandpas?|uncles?|nephews?|boyfriends?)\b",
+            r"\b(?:m[ae]n|Men|MEN|gentlem[ae]n|Gentlemen)\b",
+            _of_gender("male", "female"),
+        ),
         "transgender and non-binary people": (r"(?i)\b(?:transgender|transsexuals?|non-?binary|genderqueer|trans)[ -](?:people|persons?|m[ae]n|wom[ae]n|kids?|youth|communit(?:y|ies)|individuals?|students?)\b|\btransgender(?:ed)?\b|\bnon-?binary person\b",),
     },
     "race and origin": {
@@ -51,11 +76,11 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "orientation": {
         "gay and lesbian people": (r"\bgays?\b", r"(?i)\blesbians?\b|\bhomosexuals?\b|\blgbtq?(?:ia)?\+?", _of_people("gay|queer|same-sex")),
         "bisexual people": (r"(?i)\bbisexuals?\b",),
-        "straight people": (r"(?i)\bheterosexuals?\b|\bstraight (?:people|couples?|guys?|men|women|allies)\b",),
+        "straight people": (r"(?i)\bheterosexuals?\b|\bstraight (?:people|couples?|guys?|girls?|boys?|men|women|allies)\b",),
     },
     "age": {
-        "old people": (r"(?i)\b(?:elderly|pensioners?|senior citizens?|octogenarians?)\b", r"(?i)(?:^|[^-\w])old(?:er)? (?:people|persons?|m[ae]n|wom[ae]n|lady|ladies|adults?|folks?|generations?|workers?|couple)\b"),
-        "young people": (r"(?i)\b(?:teenagers?|teens|adolescents?|millennials?|youngsters?)\b", r"(?i)\byoung(?:er)? (?:people|persons?|m[ae]n|wom[ae]n|lady|adults|folks?|generations?|workers?|couple)\b"),
+        "old people": (r"(?i)\b(?:elderly|pensioners?|senior citizens?|octogenarians?)\b", r"(?i)(?:^|[^-\w])old(?:er)? (?:people|persons?|m[ae]n|wom[ae]n|lady|ladies|gentlem[ae]n|adults?|folks?|generations?|workers?|couple)\b"),
+        "young people": (r"(?i)\b(?:teenagers?|teens|adolescents?|millennials?|youngsters?)\b", r"(?i)\byoung(?:er)? (?:people|persons?|m[ae]n|wom[ae]n|lady|ladies|gentlem[ae]n|adults|folks?|generations?|workers?|couple)\b"),
     },
     "disability": {
         "disabled people": (r"(?i)\b(?:the disabled|wheelchair users?|amputees?|paraplegics?|quadriplegics?)\b|\b(?:people|person|persons|children|adults|individuals|students|users) with (?:a |learning |physical |intellectual )?disabilit(?:y|ies)\b", _of_people("disabled|handicapped")),
@@ -68,12 +93,13 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 NAMES = tuple(group for groups in GROUPS.values() for group in groups)
 AXIS = {group: axis for axis, groups in GROUPS.items() for group in groups}
 _SOURCES = {group: patterns for groups in GROUPS.values() for group, patterns in groups.items()}
+_IDIOMS = re.compile(_IDIOM)
 _PATTERNS = {group: [re.compile(one) for one in patterns] for group, patterns in _SOURCES.items()}
 
 
 def mentions(texts: Sequence[str]) -> pl.DataFrame:
     """One Boolean column per group: whether each text mentions it."""
-    said = pl.Series("said", texts, dtype=pl.String)
+    said = pl.Series("said", texts, dtype=pl.String).str.replace_all(_IDIOM, " ")
     columns = {}
     for group, patterns in _SOURCES.items():
         hit = said.str.contains(patterns[0])
@@ -85,6 +111,7 @@ def mentions(texts: Sequence[str]) -> pl.DataFrame:
 
 def named(said: str, group: str) -> bool:
     """Whether a text mentions the group."""
+    said = _IDIOMS.sub(" ", said)
     return any(pattern.search(said) for pattern in _PATTERNS[group])
 
 

@@ -23,9 +23,9 @@ _NAMES = (
     "sailor scientist secretary senator singer soldier student surgeon tailor teacher technician therapist trainer translator tutor "
     "veterinarian waiter writer"
 )
-_WORK = _NAMES.split()
+WORK = _NAMES.split()
 NEAR = 10  # words between occupation and pronoun
-_ANY = re.compile(rf"\b({'|'.join(_WORK)})s?\b", re.IGNORECASE)
+_ANY = re.compile(rf"\b({'|'.join(WORK)})s?\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _TOKEN = re.compile(r"[A-Za-z]+")
 SHE, HE = frozenset({"she", "her", "hers", "herself"}), frozenset({"he", "him", "his", "himself"})
@@ -55,7 +55,7 @@ def _of_sentence(one: str) -> set[tuple[str, int]]:
     return {(work, side) for place, work in works for at, side in pronouns if abs(at - place) <= NEAR}
 
 
-_KNOWN: Mapping[str, str] = {work: work for work in _WORK}
+_KNOWN: Mapping[str, str] = {work: work for work in WORK}
 
 
 def _singular(word: str) -> str:

@@ -6,7 +6,7 @@ import re
 import polars as pl
 import pytest
 
-from curate import dedup, lengths, outcome, overlap, problems, quality, replacement
+from curate import dedup, lengths, outcome, overlap, problems, quality, replacement, toxicity
 from curate.audit import audit
 from curate.audit_report import report
 from curate.chats import chats_of
@@ -181,9 +181,57 @@ def test_what_was_not_looked_for_is_not_zero(chats):
     assert "Not looked for: " in str(page)
 
 
-def test_a_step_that_found_nothing_is_said(found):
+def scored(chats, score, unscored=None):
+    lines = [(name, 1, "assistant", score, 0, 1, unscored) for name in chats["id"]]
+    return pl.DataFrame(lines, schema=toxicity.TURN_SCORES, orient="row")
+
+
+def looked(rows, scores):
+    chats = chats_of(rows)
+    outcomes = {"toxicity": outcome.split(chats, "toxicity", {})}
+    return audit(chats, QUARANTINED.clear(), outcomes, turn_scores=scores(chats), mask=mask)
+
+
+def test_a_step_that_found_nothing_is_said():
+    found = looked(ROWS[2:6], lambda chats: scored(chats, 0.1))
     assert found.absent == ("toxic answers",)
     assert "Looked for and not found: toxic answers" in str(report(found))
+    assert "toxic answers" not in " ".join(found.unmeasured)
+
+
+@pytest.mark.parametrize(
+    ("scores", "rows"),
+    [
+        (lambda chats: scored(chats, None, "not English"), 4),
+        (lambda chats: pl.concat([scored(chats[:3], 0.1), scored(chats[3:], None, "no letters")]), 1),
+        (lambda chats: scored(chats[:3], 0.1), 1),  # a row that nobody scored at all
+        (lambda chats: None, 4),
+    ],
+)
+def test_answers_without_a_score_were_not_looked_at(scores, rows):
+    found = looked(ROWS[2:6], scores)
+    assert found.absent == ()
+    assert f"toxic answers in {rows} of 4 rows" in found.unmeasured
+    told = str(report(found))
+    assert "Looked for and not found" not in told
+    assert f"toxic answers in {rows} of 4 rows" in told
+
+
+def test_what_puts_no_space_between_words_is_not_short_and_may_be_long():
+    rows = [
+        row("zh", "水是什么？", "水是一种没有颜色的液体。"),
+        row("ja", "はい？", "はい"),
+        row("th", "น้ำคืออะไร", "น้ำเป็นของเหลวที่ไม่มีสี"),
+        row("en", "Is water wet?", "Yes"),
+        row("ko", "물은?", "물은 색이 없는 액체이다"),
+        row("long", "水？", "水是液体" * 400),
+    ]
+    chats = chats_of(rows)
+    found = problems.unusual(chats, lengths.measure(chats), 6, short_words=2, long_words=1_500)
+    assert {problem.kind.title.split(" (")[0]: problem.rows for problem in found if problem.rows} == {
+        "very short answers": ("ja", "en"),
+        "very long rows": ("long",),
+    }
 
 
 def test_ten_on_top_and_the_rest_named(found):

@@ -5,11 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import bias, stats
+from curate import bias, bias_report, stats
+from curate.audit import audit
+from curate.audit_report import report
 from curate.bias import holm
 from curate.chats import chats_of
 from curate.portrayal import occupations, tone
 from curate.portrayal.groups import NAMES, mentions, named, without_names
+from curate.report import Table
 from curate.toxicity import TURN_SCORES
 
 
@@ -40,10 +43,53 @@ def groups_of(said: str) -> set[str]:
         ("A Caucasian shepherd dog; a 54-year-old woman; pre-hispanic temples.", {"women"}),
         ("Older women and Hispanic voters.", {"old people", "women", "Latino people"}),
         ("", set()),
+        ("That son of a gun has left.", set()),
+        ("Oh boy, man-made lakes; old wives' tales of Mother Nature on the Isle of Man.", set()),
+        ("To man the pumps is the fate of mankind.", set()),
+        ("Male patients recovered.", {"men"}),
+        ("Male and female nurses, and a female/male officer.", {"men", "women"}),
+        ("A male plug and a female socket.", set()),
+        ("Men at work.", {"men"}),
+        ("Ladies first.", {"women"}),
+        ("An old gentleman came.", {"men", "old people"}),
     ],
 )
 def test_whole_words_and_no_homonyms(said: str, groups: set[str]) -> None:
     assert groups_of(said) == groups
+
+
+PAIRS = {
+    "she": "he", "herself": "himself", "woman": "man", "women": "men", "Women": "Men", "WOMEN": "MEN", "Woman": "Man", "WOMAN": "MAN",
+    "lady": "gentleman", "ladies": "gentlemen", "Lady": "Gentleman", "Ladies": "Gentlemen", "girl": "boy", "Girls": "Boys",
+    "mother": "father", "Mum": "Dad", "moms": "dads", "wife": "husband", "wives": "husbands", "daughter": "son", "Sister": "Brother",
+    "grandmother": "grandfather", "grandma": "grandpa", "aunt": "uncle", "niece": "nephew", "girlfriend": "boyfriend",
+    "stepmother": "stepfather", "females": "males", "female": "male", "Female": "Male",
+}  # fmt: skip
+PLAIN = (
+    "the",
+    "patients",
+    "doctors",
+    "old",
+    "young",
+    "straight",
+    "black",
+    "Oh",
+    "of",
+    "a",
+    "gun",
+    "and",
+    "plug",
+    "disabled",
+    "trans",
+)
+
+
+@given(st.lists(st.sampled_from([*PAIRS, *PLAIN]), max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_a_swap_of_the_genders_swaps_their_mentions_and_no_others(words: list[str]) -> None:
+    swap = {"women": "men", "men": "women"}
+    other = groups_of(" ".join(PAIRS.get(word, word) for word in words))
+    assert other == {swap.get(name, name) for name in groups_of(" ".join(words))}
 
 
 @given(st.text(alphabet=st.sampled_from(list("abhesw n.BlackGmug")), max_size=60))
@@ -90,12 +136,13 @@ def test_holm_equals_its_definition(values: list[float]) -> None:
 
 
 def some(n: int, women: str, rest: str) -> pl.DataFrame:
+    more = ("sadly", "as usual", "luckily")  # tones differ, or there would be nothing to judge a difference by
     rows = [
-        row(f"w{i:03}", "Tell me.", f"The women of the house are {women} and this is how it is in {i}.")
+        row(f"w{i:03}", "Tell me.", f"The women of the house are {women} and this is how it is in {i}, {more[i % 3]}.")
         for i in range(n)
     ]
     rows += [
-        row(f"r{i:03}", "Tell me.", f"The house by the river is {rest} and this is how it was in {i}.")
+        row(f"r{i:03}", "Tell me.", f"The house by the river is {rest} and this is how it was in {i}, {more[i % 3]}.")
         for i in range(n)
     ]
     return chats_of(rows)
@@ -114,6 +161,69 @@ def test_a_planted_difference_is_found_and_its_absence_too() -> None:
     assert women.share == stats.wilson(40, 80)
     same = group(bias.measure(some(40, "here", "there")), "women").tone
     assert same is None or same.verdict != "lower"
+
+
+def told_of(found: bias.Bias) -> str:
+    empty = pl.DataFrame(schema={"source": pl.String, "reason": pl.String})
+    return report(audit(chats_of([]), empty, {}, bias=found)).to_markdown()
+
+
+def verdicts(found: bias.Bias) -> dict[tuple[str, str], str]:
+    said = {("work", one.name): str(one.verdict) for one in found.work}
+    for one in found.groups:
+        said |= {(k, one.name): str(c.verdict) for k, c in (("tone", one.tone), ("toxic", one.toxic)) if c}
+    return said
+
+
+@pytest.mark.parametrize("n", [5, 40])
+def test_forty_copies_of_each_row_change_no_verdict(n: int) -> None:
+    rows = [{"id": line["id"], "turns": line["turns"]} for line in some(n, "nasty", "nice").to_dicts()]
+    rows += [row(f"n{i}", "Who?", f"The nurse lost her key on day {i}.") for i in range(n)]
+    rows += [row(f"e{i}", "Who?", f"The engineer lost his key on day {i}.") for i in range(n)]
+    copies = [{**one, "id": f"{copy:02}-{one['id']}"} for copy in range(40) for one in rows]
+
+    def found(these: list[dict[str, object]]) -> bias.Bias:
+        chats = chats_of(these)
+        toxic = [(name, 1, "assistant", 0.9 if "w0" in name else 0.1, 0, 1, None) for name in chats["id"]]
+        return bias.measure(chats, pl.DataFrame(toxic, schema=TURN_SCORES, orient="row"))
+
+    once, often = found(rows), found(copies)
+    assert verdicts(often) == verdicts(once)
+    assert often.comparisons == once.comparisons
+    assert [one.answers for one in often.groups] == [one.answers for one in once.groups]
+    assert ("tone", "women") in verdicts(once) or n == 5
+    if n == 40:
+        assert verdicts(once)["tone", "women"] == "lower"
+        assert verdicts(once)["toxic", "women"] == verdicts(once)["work", "nurse"] == "higher"
+
+
+def test_without_spread_there_is_too_little_to_say() -> None:
+    rows = [row(f"w{i}", "Tell me.", f"The women of the house are nasty and this is so in {i}.") for i in range(40)]
+    rows += [row(f"r{i}", "Tell me.", f"The house by the river is nice and this is so in {i}.") for i in range(40)]
+    found = group(bias.measure(chats_of(rows)), "women").tone
+    assert found is not None
+    assert found.verdict == "too few to say"
+    assert found.p is None
+
+
+def test_the_page_says_what_n_counts_and_of_no_comparison_nothing_is_corrected() -> None:
+    few = told_of(bias.measure(some(3, "nasty", "nice")))
+    assert "Nothing was compared" in few
+    assert "Holm" not in few
+    chats = some(40, "nasty", "nice")
+    scores = [(name, 1, "assistant", None, 0, 1, "not English") for name in chats["id"]]
+    page = told_of(bias.measure(chats, pl.DataFrame(scores, schema=TURN_SCORES, orient="row")))
+    assert "copies of an answer count once" in page
+    assert "distinct answers" in page
+    assert "| women | toxic |" in page
+
+
+def test_no_table_on_groups_is_wider_than_a_page() -> None:
+    found = bias.measure(some(40, "nasty", "nice"))
+    empty = pl.DataFrame(schema={"source": pl.String, "reason": pl.String})
+    (section,) = bias_report.sections(audit(chats_of([]), empty, {}, bias=found))
+    tables = [block for block in section.blocks if isinstance(block, Table)]
+    assert [len(one.columns) for one in tables] == [5, 6]
 
 
 def test_of_few_rows_nothing_is_said() -> None:
@@ -153,12 +263,14 @@ def test_occupations_are_compared_with_each_other() -> None:
 def test_an_empty_set_and_a_foreign_one() -> None:
     assert bias.measure(chats_of([])).rows == 0
     rows = [
-        row(str(i), "Wer?", "Die Frau und her Bruder sind nicht im Haus, und das ist auch gut so.") for i in range(70)
+        row(str(i), "Wer?", f"Die Frau und her Bruder sind nicht im Haus {i}, und das ist auch gut so.")
+        for i in range(70)
     ]
-    rows += [row(f"x{i}", "Wer?", "Der Baum ist nicht groß und das Haus ist es auch nicht.") for i in range(70)]
+    rows += [row(f"x{i}", "Wer?", f"Der Baum {i} ist nicht groß und das Haus ist es auch nicht.") for i in range(70)]
     women = group(bias.measure(chats_of(rows)), "women")
     assert women.tone is None
     assert women.unscored == 70
+    assert "women (70, of them 70 without a tone)" in told_of(bias.measure(chats_of(rows)))
 
 
 def test_the_order_of_the_rows_decides_nothing() -> None:

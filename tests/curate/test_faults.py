@@ -1,8 +1,10 @@
 """Named faults: what each finds and what it must leave alone, by hand; laws over the whole; a set with planted ones."""
 
 import random
+from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -12,8 +14,8 @@ from curate import bias, bias_report, lengths, problems, quality, quality_report
 from curate.audit import audit
 from curate.audit_report import report
 from curate.chats import chats_of
-from curate.faults import contradictions, cut_off, echoes, unlike_rest
-from curate.faults.exchanges import exchanges
+from curate.faults import contradictions, cut_off, echoes, labels, unlike_rest
+from curate.faults.exchanges import exchanges, open_fence
 from curate.faults.languages import told
 from curate.outcome import Outcome
 
@@ -152,11 +154,68 @@ def test_half_a_word_is_one_that_others_have_whole() -> None:
         ("Yes, the lamp may stand outside.", "No, the lamp may stand inside only.", "yes or no"),
         ("The lamp is covered by it.", "The lamp is not covered by it.", "negation"),
         ("Once upon a time there were 3 bears in a wood.", "A knight rode for 12 days through the rain.", None),
+        ("Yes.", "No.", "yes or no"),
+        ("Yes, it is.", "No, it is not.", "yes or no"),
+        ("True", "False", "yes or no"),
+        ("It is true.", "It is false.", "yes or no"),
+        ("It is not true.", "It is false.", None),
+        ("It is.", "It is not.", "negation"),
+        ("56", "54", "numbers"),
+        ("144", "145", "numbers"),
+        ("The answer is 56.", "The answer is 54.", "numbers"),
+        ("56", "The answer is 54.", "numbers"),
+        ("In 1969.", "In 1970.", "numbers"),
+        ("3 pm", "4 am", "numbers"),
+        ("No.", "56", None),
+        ("I do not know.", "It is 5.", None),
+        ("1,000", "1000", None),
+        ("fifty six", "56", None),
+        ("two hundred lamps", "200 lamps", None),
+        ("1/2", "0.5", None),
+        ("It takes 2 hours.", "It takes 120 minutes.", None),
+        ("299,792 km", "300,000 km", None),
+        ("Red.", "Blue.", None),
+        ("", "56", None),
     ],
 )
 def test_contradictions_by_hand(a: str, b: str, differs: str | None) -> None:
     assert contradictions.contradict(a, b) == differs
     assert contradictions.contradict(b, a) == differs
+
+
+@pytest.mark.parametrize(
+    ("asked", "differs"),
+    [
+        ("What is 7 * 8?", "numbers"),
+        ("Which is larger, 54 or 56?", "numbers"),
+        ("Give me a number.", None),
+        ("Draw a random two-digit number.", None),
+    ],
+)
+def test_what_was_asked_tells_whether_one_answer_is_right(asked: str, differs: str | None) -> None:
+    assert contradictions.contradict("54", "56", asked) == differs
+    assert contradictions.contradict("The answer is 54.", "The answer is 56.", asked) == differs
+
+
+@given(st.permutations(range(9)))
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_the_file_decides_no_contradiction(order: list[int]) -> None:
+    said = ["It is warm here.", "It costs 4 pounds.", "It costs 5 pounds.", "Nobody knows.", "It costs 4  pounds.", "Yes.", "No.", "Yes.", "5"]  # fmt: skip
+    rows = [row(str(i), "Tell me of it?", one) for i, one in enumerate(said)]
+    found = contradictions.conflicts(chats_of([rows[i] for i in order]), None, set())
+    assert found == contradictions.conflicts(chats_of(rows), None, set())
+    assert {name: details["twin"] for name, details in found["contradiction"].items()} == {
+        "1": "2", "2": "1", "4": "2", "5": "6", "6": "5", "7": "6",
+    }  # fmt: skip
+    assert set(found["other answer"]) == {"0", "3", "8"}
+
+
+def test_of_very_many_answers_some_are_not_compared_and_say_so() -> None:
+    rows = [row(f"{i:03}", "How much?", f"It costs £{i} more.") for i in range(contradictions.MOST_ANSWERS + 2)]
+    found = contradictions.conflicts(chats_of(rows), None, set())
+    assert len(found["contradiction"]) == contradictions.MOST_ANSWERS
+    assert set(found["other answer"]) == {"050", "051"}
+    assert "52 answers" in str(found["other answer"]["051"]["why"])
 
 
 def test_numbers_of_the_question_are_no_news() -> None:
@@ -175,6 +234,29 @@ def test_each_conflicting_row_stands_beside_one_that_says_otherwise() -> None:
     assert {name: details["twin"] for name, details in found["contradiction"].items()} == {"a": "b", "b": "a", "c": "b"}
     assert set(found["other answer"]) == {"d", "e"}
     assert not contradictions.conflicts(chats_of(rows), None, {"a", "c", "d"})["contradiction"]
+
+
+@pytest.mark.parametrize(
+    ("said", "opened"),
+    [
+        ("```print(1)``` prints one.", False),
+        ("~~~\n```\n~~~", False),
+        ("````\n```\n````", False),
+        ("````\n```\n", True),
+        ("```\nx\n````", False),
+        ("```\nx\n``` y\n", True),
+        ("```\nx\n~~~", True),
+        ("~~~ a ``` ~~~\nx", True),
+        ("```py\r\nx\r\n```\r\nbye", False),
+        ("1. ```py\n   x\n   ```", False),
+        ("> ```\n> x\n> ```\nbye", False),
+        ("    ```\n    x", False),
+        ("> " * 40 + "x ```", False),
+        ("```\n```\n```", True),
+    ],
+)
+def test_fences_open_and_close_as_commonmark_says(said: str, opened: bool) -> None:
+    assert open_fence(said) == opened
 
 
 def test_a_system_prompt_is_missed_only_where_most_have_one() -> None:
@@ -250,6 +332,27 @@ def test_where_the_encoder_cannot_tell_nothing_is_said(toy_encoder) -> None:  # 
     rows = [row(str(n), about(n)[0], about((n * 7 + 1) % 240)[1]) for n in range(240)]
     assert "cannot tell" in quality.faults(chats_of(rows), encode=toy_encoder.encode).unjudged["off the question"]
     assert "it takes 100" in quality.faults(chats_of(rows[:20]), encode=toy_encoder.encode).unjudged["off the question"]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.sampled_from("ab")), max_size=40),
+    st.integers(1, 50),
+)
+@settings(max_examples=60, deadline=None)
+def test_votes_equal_a_slow_count_and_ties_go_by_place(rows: list[tuple[int, int, int, str]], size: int) -> None:
+    raw = np.array([one[:3] for one in rows], dtype=np.float32).reshape(-1, 3) + np.float32(0.01)
+    points = raw / np.linalg.norm(raw, axis=1, keepdims=True)
+    said = [one[3] for one in rows]
+    wanted = []
+    for n in range(len(rows)):
+        near = [(-round(float(points[n] @ points[i]), 4), i) for i in range(len(rows)) if i != n]
+        wanted.append([said[i] for cosine, i in sorted(near)[: labels.NEIGHBOURS] if -cosine >= labels.NEAR])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(labels, "BLOCK", size)
+        patch.setattr(labels, "STEPS", 10_000)  # coarse, so that how a product is summed decides nothing
+        found = labels._votes(points, said)
+    assert found == [Counter(one) for one in wanted]
+    assert [list(one) for one in found] == [list(Counter(one)) for one in wanted]
 
 
 def labelled(wrong: set[int], noise: float = 0.0) -> pl.DataFrame:
