@@ -29,6 +29,7 @@ SHORT = 64  # letters
 SAMPLE = 48
 CROWD = 24  # a fingerprint in more rows than that does not compare all of them with each other
 CROWDED = 0.4  # of a row's fingerprints: one of which so many are in crowds is compared again among its like
+MOSTLY = 0.75  # of them in crowds too large to count: what is left then hardly proposes the row's near duplicates
 VOTES = 20_000_000  # so many pairs that share a fingerprint are counted when crowds are compared
 # Where not all pairs of a crowd can be counted, each row is compared with so many of the best of its so many smallest crowds.
 BEST, SMALLEST = 3, 3
@@ -80,8 +81,8 @@ def propose(
 
     A row is in a crowd when `CROWDED` of what it has is in more than `CROWD` rows: it has very many near duplicates, or
     says much boilerplate, and not all of these rows were compared with it. With `rank` crowds are compared too, as
-    large ones as can be counted (`countable`), where rows share `CROWD_SHARE`; of the larger ones each row is compared with the
-    best few of its smallest.
+    large ones as can be counted (`countable`), where rows share `CROWD_SHARE`. A row of which `MOSTLY` all is in larger ones is
+    compared with the best few of its smallest, and only such rows count as in a crowd.
     """
     rows = len(among)
     bits = max(rows - 1, 1).bit_length()  # of a row's number; the numbers of two rows are one code
@@ -93,7 +94,7 @@ def propose(
     sizes = np.bincount(owners, minlength=rows)
     crowds = np.bincount(owners[common], minlength=rows)
     sizes -= crowds
-    crowded = in_crowds(sizes, crowds)
+    crowded = in_crowds(sizes, crowds, CROWDED if rank is None else MOSTLY)
     pairs = _together(prints[shared], owners[shared], int((counts * (counts - 1) // 2)[counts <= largest].sum()), bits)
     codes = _voted(pairs, sizes, bits, SHARE if rank is None else CROWD_SHARE)
     if rank is not None:
@@ -105,9 +106,9 @@ def propose(
     return np.stack([codes >> bits, _low(codes, bits)], 1), crowded
 
 
-def in_crowds(rare: Numbers, common: Numbers) -> npt.NDArray[np.bool_]:
+def in_crowds(rare: Numbers, common: Numbers, share: float) -> npt.NDArray[np.bool_]:
     """Which rows are in a crowd, by how many of their fingerprints few rows have, and how many of them many rows have."""
-    crowded: npt.NDArray[np.bool_] = (common > 0) & (common >= CROWDED * (rare + common))
+    crowded: npt.NDArray[np.bool_] = (common > 0) & (common >= share * (rare + common))
     return crowded
 
 

@@ -126,10 +126,11 @@ def among_crowds(
     """
     if not crowded.any():
         return 0
-    last, left, beyond = crowded, compare(crowded), 0
-    for level in sorted({*CROWD_LEVELS, floor}, reverse=True) if left.any() else ():
+    too_many = compare(crowded)
+    last, left, beyond = too_many, too_many, 0
+    for level in sorted({*CROWD_LEVELS, floor}, reverse=True) if too_many.any() else ():
         for _ in range(MOST_ROUNDS):
-            active = crowded.copy()
+            active = too_many.copy()
             active[goes(level)] = False
             if (active == last).all():
                 break

@@ -16,7 +16,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from curate.duplicates.fingerprints import BEST, CROWD, CROWD_SHARE, SHARE, SMALLEST, countable, in_crowds
+from curate.duplicates.fingerprints import (
+    BEST,
+    CROWD,
+    CROWD_SHARE,
+    CROWDED,
+    MOSTLY,
+    SHARE,
+    SMALLEST,
+    countable,
+    in_crowds,
+)
 from curate.streaming.hands import Hands
 from curate.streaming.runs import Range, Runs
 
@@ -35,11 +45,12 @@ class Held:
     rare: Numbers
     common: Numbers
     largest: int
+    share: float  # of a row's fingerprints, from which it stands in a crowd
 
     @property
     def crowded(self) -> Mask:
         """Rows that stand in a crowd."""
-        return in_crowds(self.rare, self.common)
+        return in_crowds(self.rare, self.common, self.share)
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ def propose(
         rare += few
         common += many
     return _counted(Runs(folder / "votes", owned=False), rare, CROWD_SHARE if crowds else SHARE, at_once), Held(
-        rare, common, largest
+        rare, common, largest, MOSTLY if crowds else CROWDED
     )
 
 

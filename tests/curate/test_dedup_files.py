@@ -145,7 +145,7 @@ def test_crowds_at_every_turn(tmp_path_factory: pytest.TempPathFactory, seed: in
         patch.setattr(votes, "CROWD", 3)
         done = _same(path, folder / "out", 0.6, Portions(rows=21, bytes=10**6, copies=4, records=portion, pairs=60))
     assert done.summary["near"]["crowded"] > 20
-    assert (done.summary["near"]["beyond"] == 0) == (counted == 10**7)
+    assert counted == 2_000 or (done.summary["near"]["beyond"] > 0) == (counted == 0)
 
 
 @given(seed=st.integers(0, 10_000), at_once=st.integers(25, 120), counted=st.sampled_from([0, 700, 10**7]))
