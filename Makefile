@@ -40,7 +40,7 @@ clean:
 	@echo "Installing into .venv (the first time takes some minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) $(TORCH_ARGS) torch
-	$(PIP) --editable .
+	$(PIP) --editable ".[map]"
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed

@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.rule import Rule
 
 from curate import (
-    audit_report,
     explain,
     files,
     iteration_report,
@@ -32,6 +31,7 @@ from curate.cache import Cache
 from curate.detectors import Models
 from curate.errors import Refused
 from curate.iteration import Iteration
+from curate.page import audit_page, written
 from curate.progress import Progress
 from evalsuite import compare_report, detectors, difference, runs, subject
 from evalsuite.compare import ModelDiff
@@ -114,8 +114,10 @@ def tell(out: Path, models: Models, cache: Cache, console: Console, progress: Pr
 def _audit(stage: _Stage) -> None:
     stage.chapter("Audit: what is in the raw file?", "winnow audit support-raw.jsonl --eval support-eval.jsonl")
     cases = subject.shipped_eval_files()
-    found = survey.audit_files([stage.raw], [stage.evals], stage.models, shipped=cases, progress=stage.progress)
-    audit_report.report(found).write(stage.out / "audit-raw.html")
+    found = survey.audit_files(
+        [stage.raw], [stage.evals], stage.models, shipped=cases, progress=stage.progress, **audit_page.WANTED
+    )
+    written.write(audit_page.report(found), stage.out / "audit-raw.html")
     stage.say(str(found))
 
 
