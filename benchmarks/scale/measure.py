@@ -146,11 +146,12 @@ def memory_of(process: int) -> float:
 def disk_of(folder: Path) -> float:
     """MiB of the files in a folder."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size
-        except OSError:  # it was there a moment ago
-            continue
+    for place, _, names in os.walk(folder):  # a folder that is gone by now is passed over
+        for name in names:
+            try:
+                total += os.stat(os.path.join(place, name)).st_size
+            except OSError:  # it was there a moment ago
+                continue
     return total / 2**20
 
 
