@@ -149,7 +149,7 @@ def disk_of(folder: Path) -> float:
     for place, _, names in os.walk(folder):  # a folder that is gone by now is passed over
         for name in names:
             try:
-                total += os.stat(os.path.join(place, name)).st_size
+                total += (Path(place) / name).stat().st_size
             except OSError:  # it was there a moment ago
                 continue
     return total / 2**20
