@@ -1,5 +1,6 @@
 """Laws of the search: all pairs, whatever the order and the blocks; then equality with two plain loops."""
 
+import gc
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,14 +123,18 @@ def test_memory_does_not_grow_with_the_left_side() -> None:
         for seed in range(blocks):
             yield vectors(200, seed, dimensions=64)
 
-    def peak(blocks: int) -> int:
+    def once(blocks: int) -> int:
+        gc.collect()
         tracemalloc.start()
         neighbours.search(stream(blocks), right, 0.99999, block=100)
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most
 
-    peak(2)
+    def peak(blocks: int) -> int:
+        return min(once(blocks) for _ in range(3))  # another thread of the test run may allocate meanwhile
+
+    once(2)
     assert peak(60) < 1.5 * peak(6) < 4_000_000  # 60 blocks are 3 MB of vectors and 4.8 MB of cosines
 
 
