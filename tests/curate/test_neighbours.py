@@ -132,10 +132,11 @@ def test_memory_does_not_grow_with_the_left_side() -> None:
         return most
 
     def peak(blocks: int) -> int:
-        return min(once(blocks) for _ in range(3))  # another thread of the test run may allocate meanwhile
+        return min(once(blocks) for _ in range(3))  # how many blocks wait for a thread is a matter of timing
 
     once(2)
-    assert peak(60) < 1.5 * peak(6) < 4_000_000  # 60 blocks are 3 MB of vectors and 4.8 MB of cosines
+    assert peak(60) < 2_500_000  # 60 blocks are 3 MB of vectors and 4.8 MB of cosines
+    assert peak(300) < 2_500_000
 
 
 def test_an_unrelated_row_changes_nothing_else() -> None:
