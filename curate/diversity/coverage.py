@@ -29,7 +29,6 @@ ALWAYS_NEAR = 0.8  # cosine: so near a row counts for a query whatever the other
 MOST = 20_000  # reference queries; more are drawn from, and it is said
 BLOCK = 1024
 SHOWN = 3
-DRAWS = 500
 
 Numbers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -102,7 +101,7 @@ def cover(training: RowVectors, reference: RowVectors, *, name: str = "reference
     words = topic_names.words(some.queries, label)
     short, none = reach.shortfall[owner], (reach.near == 0)[owner]
     gaps = [
-        _gap(training, some, np.flatnonzero(label == topic), reach, owner, words.get(topic, ()), seed)
+        _gap(training, some, np.flatnonzero(label == topic), reach, owner, words.get(topic, ()))
         for topic in sorted(set(label.tolist()))
     ]
     gaps.sort(key=lambda gap: (-round(gap.missing.value or 0.0, 9), -gap.rows, gap.words))
@@ -165,7 +164,6 @@ def _gap(
     reach: _Reach,
     owner: Numbers,
     words: tuple[str, ...],
-    seed: int,
 ) -> Gap:
     of, its = len(some), owner[mine]
     masses = np.zeros(of)
