@@ -19,7 +19,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from curate import exits
+from curate import exits, save
+from curate.counted import counted
 from curate.errors import BadInput, Refused
 from curate.progress import HIDDEN, Progress, aside
 from train.options import Options
@@ -67,7 +68,8 @@ class OnError(StrEnum):
 
 
 Data = Annotated[
-    list[Path], typer.Argument(help="Files, folders or globs: JSONL, JSON, CSV, Parquet, also .gz and .zst.")
+    list[Path],
+    typer.Argument(metavar="DATA", help="Files, folders or globs: JSONL, JSON, CSV, Parquet, also .gz and .zst."),
 ]
 Eval = Annotated[list[Path] | None, typer.Option("--eval", help="Eval file; may be given several times.")]
 AsJson = Annotated[
@@ -77,7 +79,7 @@ ScorerFlag = Annotated[
     str | None,
     typer.Option(
         "--toxicity-scorer",
-        help="`words`, Detoxify's `original`, `unbiased` or `multilingual`, or CHECKPOINT@SHA256.",
+        help="Another judge of toxicity: `words`, Detoxify's `original`, `unbiased` or `multilingual`, or CHECKPOINT@SHA256.",
         show_default="the one that ships",
     ),
 ]
@@ -130,11 +132,15 @@ def audit(
     encoder: EncoderFlag = None,
     precision: PrecisionFlag = Precision.auto,
     rubric: Annotated[
-        Path | None, typer.Option("--rubric", help="A rubric (.yaml): name the rows that do not keep its voice.")
+        Path | None, typer.Option("--rubric", help="A style rubric (.yaml): name the rows that do not keep it.")
     ] = None,
     against: Annotated[
         list[Path] | None,
-        typer.Option("--against", help="Queries to look for in the rows: production logs, evals. Else the eval files."),
+        typer.Option(
+            "--against",
+            help="File of queries that the rows should reach (production logs, evals); may be given several times.",
+            show_default="the eval files",
+        ),
     ] = None,
     briefs: Annotated[
         Path | None, typer.Option("--briefs", help="Write here what to write more of, one JSON line per gap.")
@@ -148,7 +154,8 @@ def audit(
     pii_model: Annotated[
         str | None,
         typer.Option(
-            "--pii-model", help="Count names as personal data: `winnow`, spacy:NAME, transformers:NAME, gliner:NAME."
+            "--pii-model",
+            help="Look for names too: with `winnow` (it ships), `spacy:NAME`, `transformers:NAME` or `gliner:NAME`.",
         ),
     ] = None,
     toxicity_scorer: ScorerFlag = None,
@@ -223,7 +230,7 @@ def map_(
         chats = files.read(data, format=format.value).chats
         shown = survey.mask(models)(chats)
         rows = atlas.table(chats, shown, models.encoder.encode, cache=models.encoder.cache, progress=progress)
-    aside(f"{rows.height:,} queries at http://{atlas.HOST}:{port}; Ctrl-C ends it")
+    aside(f"{counted(rows.height, 'query', 'queries')} at http://{atlas.HOST}:{port}; Ctrl-C ends it")
     atlas.show(rows, port)
 
 
@@ -232,7 +239,8 @@ def dedup(
     data: Data,
     out: Annotated[Path, typer.Option("-o", "--out", help="New folder for kept.jsonl, ledger.parquet, summary.json.")],
     near: Annotated[
-        float, typer.Option("--near", help="Share of words from which two rows are near duplicates.")
+        float,
+        typer.Option("--near", help="Threshold for near duplicates: the share of words that two rows have in common."),
     ] = 0.7,
     format: FormatFlag = Format.auto,
     on_error: OnErrorFlag = OnError.quarantine,
@@ -241,6 +249,7 @@ def dedup(
     """Remove exact and near duplicates from files that do not fit in memory. Certifies nothing; curate comes after it."""
     from curate import dedup_files
 
+    save.check_place(out)
     with _progress() as progress:
         done = dedup_files.dedup_files(
             data, out, threshold=near, format=format.value, on_error=on_error.value, progress=progress
@@ -255,10 +264,17 @@ def select(
     data: Data,
     k: Annotated[int, typer.Option("-k", "--rows", help="Choose so many rows.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="New folder for chosen.jsonl, the ledger and the curve.")],
-    rule: Annotated[str, typer.Option("--rule", help="facility-location, k-centre, or quality.")] = "facility-location",
-    by_topic: Annotated[bool, typer.Option("--by-topic", help="Give each topic its share of the rows.")] = False,
-    quality: Annotated[str | None, typer.Option("--quality", help="The number of a row that is its quality.")] = None,
-    weight: Annotated[float, typer.Option(help="Weight of quality against coverage, from 0 to below 1.")] = 0.3,
+    rule: Annotated[
+        str, typer.Option("--rule", help="How to choose: facility-location, k-centre, or quality.")
+    ] = "facility-location",
+    by_topic: Annotated[bool, typer.Option("--by-topic", help="Give each topic its share of the budget.")] = False,
+    quality: Annotated[
+        str | None,
+        typer.Option("--quality", help="For the rule quality: the field of a row that holds its quality, a number."),
+    ] = None,
+    weight: Annotated[
+        float, typer.Option(help="For the rule quality: its weight against coverage, from 0 to below 1.")
+    ] = 0.3,
     seed: Annotated[int, typer.Option(help="For topics, and for the random rows beside the choice.")] = 0,
     encoder: EncoderFlag = None,
     precision: PrecisionFlag = Precision.auto,
@@ -269,6 +285,7 @@ def select(
     from curate import encoder as encoders
     from curate.diversity import selected
 
+    save.check_place(out)
     with _progress() as progress:
         model = encoders.load(encoder, precision=precision.value, cache=_cache(), progress=progress)
         done = selected.select_files(
@@ -287,9 +304,9 @@ def split(
         float | None,
         typer.Option("--effect", help="Or: enough to detect this change of a share.", show_default="0.1"),
     ] = None,
-    power: Annotated[float, typer.Option(help="Probability of detecting it.")] = 0.8,
-    alpha: Annotated[float, typer.Option(help="Two-sided error level.")] = 0.05,
-    rate: Annotated[float, typer.Option(help="The share before the change.")] = 0.5,
+    power: Annotated[float, typer.Option(help="For --effect: the probability of detecting it.")] = 0.8,
+    alpha: Annotated[float, typer.Option(help="For --effect: the two-sided error level.")] = 0.05,
+    rate: Annotated[float, typer.Option(help="For --effect: the share before the change.")] = 0.5,
     seed: Annotated[int, typer.Option(help="Another seed draws other groups.")] = 0,
     allow_variants: Annotated[
         bool, typer.Option("--allow-variants", help="The same question with other facts may stand on both sides.")
@@ -306,6 +323,7 @@ def split(
 
     if cases is not None and effect is not None:
         raise BadInput("--cases and --effect are two ways to name the size", hint="one of the two")
+    save.check_place(out)
     wish = splits.Wish(cases, Effect(0.1 if effect is None else effect, power, alpha, rate))
     with _progress() as progress:
         model = encoders.load(encoder, precision=precision.value, cache=_cache(), progress=progress)
@@ -337,6 +355,7 @@ def curate(
     from curate import recipe as recipes
 
     asked = recipes.read(recipe)
+    save.check_place(out)
     if encoder is not None:
         asked = asked.model_copy(update={"encoder": encoder})
     if precision is not None:
@@ -358,7 +377,9 @@ def curate(
 
 @app.command(epilog="Example: winnow verify iterations/001 --eval eval.jsonl && python my_trainer.py")
 def verify(
-    target: Annotated[Path, typer.Argument(help="An iteration, or a training file with its certificate.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="TARGET", help="An iteration, or a training file with its certificate.")
+    ],
     eval: Eval = None,
     certificate: Annotated[
         Path | None, typer.Option(help="The certificate, when it does not lie beside the file.")
@@ -412,7 +433,9 @@ def verify(
 
 @app.command(epilog="Example: winnow certify train.jsonl --eval eval.jsonl --key winnow.pem")
 def certify(
-    target: Annotated[Path, typer.Argument(help="A training file in messages form, or an iteration.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="TARGET", help="A training file in messages form, or an iteration.")
+    ],
     eval: Eval = None,
     key: Annotated[Path | None, typer.Option("--key", help="Sign with this private key (PEM, Ed25519).")] = None,
     new_key: Annotated[Path | None, typer.Option("--new-key", help="Make a key pair here and sign with it.")] = None,
@@ -446,8 +469,10 @@ def certify(
 
 @app.command(epilog="Example: winnow why iterations/001 r0042")
 def why(
-    iteration: Annotated[Path, typer.Argument(help="The iteration.")],
-    row_id: Annotated[str, typer.Argument(help="The row's id, as in the ledger or the training file.")],
+    iteration: Annotated[
+        Path, typer.Argument(metavar="ITERATION", help="The iteration: a folder such as iterations/001.")
+    ],
+    row_id: Annotated[str, typer.Argument(metavar="ROW", help="The row's id, as in the ledger or the training file.")],
     out: ReportPath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -465,8 +490,10 @@ def why(
 
 @app.command(epilog="Example: winnow restore iterations/001 r0042 r0077 -o iterations/002")
 def restore(
-    iteration: Annotated[Path, typer.Argument(help="The iteration to start from; it is not changed.")],
-    row_ids: Annotated[list[str], typer.Argument(help="Rows to keep as they came.")],
+    iteration: Annotated[
+        Path, typer.Argument(metavar="ITERATION", help="The iteration to start from; it is not changed.")
+    ],
+    row_ids: Annotated[list[str], typer.Argument(metavar="ROW", help="Ids of the rows to keep as they came.")],
     out: Out,
     as_json: AsJson = False,
 ) -> None:
@@ -475,6 +502,7 @@ def restore(
     from curate import pipeline
 
     before = iterations.open(iteration)
+    save.check_place(out)
     with _progress() as progress:
 
         def load(asked: Any) -> Any:
@@ -486,10 +514,12 @@ def restore(
 
 @app.command(epilog="Example: winnow thresholds iterations/001 --near 0.8")
 def thresholds(
-    iteration: Annotated[Path, typer.Argument(help="The iteration; it is not changed.")],
-    near: Annotated[float | None, typer.Option("--near", help="Another threshold for near duplicates.")] = None,
+    iteration: Annotated[Path, typer.Argument(metavar="ITERATION", help="The iteration; it is not changed.")],
+    near: Annotated[
+        float | None, typer.Option("--near", help="Another threshold for near duplicates: a share of words.")
+    ] = None,
     semantic: Annotated[
-        float | None, typer.Option("--semantic", help="Another threshold for semantic duplicates.")
+        float | None, typer.Option("--semantic", help="Another threshold for semantic duplicates: a probability.")
     ] = None,
     show: Annotated[int, typer.Option("--show", min=0, help="Pairs shown on each side.")] = 10,
     out: Annotated[
@@ -497,7 +527,7 @@ def thresholds(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What other thresholds would do to duplicates, and the pairs to choose by. Nothing is compared again."""
+    """Show what other thresholds would do to duplicates, and pairs to choose by. Nothing is compared again."""
     from curate import iteration as iterations
     from curate import pii, pipeline
     from curate import thresholds as told
@@ -524,7 +554,9 @@ def thresholds(
 
 @app.command(epilog="Example: winnow calibrate pairs.jsonl -o calibration.html")
 def calibrate(
-    pairs: Annotated[Path, typer.Argument(help="Labelled pairs: text_a, text_b, label; JSONL, also .gz and .zst.")],
+    pairs: Annotated[
+        Path, typer.Argument(metavar="PAIRS", help="Labelled pairs: text_a, text_b, label; JSONL, also .gz and .zst.")
+    ],
     encoder: EncoderFlag = None,
     out: ReportPath = None,
     as_json: AsJson = False,
@@ -543,7 +575,7 @@ def calibrate(
 
 @app.command(epilog="Example: winnow label pairs.jsonl --of iterations/001")
 def label(
-    file: Annotated[Path, typer.Argument(help="Pairs as JSON Lines; answers are written into it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Pairs as JSON Lines; answers are written into it.")],
     of: Annotated[
         Path | None, typer.Option("--of", help="First fill FILE with the borderline pairs of this iteration.")
     ] = None,
@@ -562,8 +594,8 @@ def label(
 
 @app.command(epilog="Example: winnow train iterations/001 --base my-model --epochs 2")
 def train(
-    iteration: Annotated[Path, typer.Argument(help="A curated iteration, with its certificate.")],
-    base: Annotated[str, typer.Option("--base", help="Any causal LM on this machine, by folder or by name.")],
+    iteration: Annotated[Path, typer.Argument(metavar="ITERATION", help="A curated iteration, with its certificate.")],
+    base: Annotated[str, typer.Option("--base", help="A base model by folder or name: any causal LM on this machine.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say rows, tokens, steps and time; write nothing.")
     ] = False,
@@ -576,7 +608,7 @@ def train(
     max_length: Annotated[int | None, typer.Option(help="Longest row in tokens.")] = DEFAULT.max_length,
     too_long: Annotated[str, typer.Option(help="Longer rows: refuse, or drop (counted).")] = DEFAULT.too_long,
     seed: Annotated[int, typer.Option(help="Order of the rows and start of the adapter.")] = DEFAULT.seed,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = DEFAULT.device,
+    device: Annotated[str, typer.Option(help="Where to run: auto, cpu or cuda.")] = DEFAULT.device,
     gradient_checkpointing: Annotated[bool, typer.Option(help="Less memory, more time.")] = False,
     chat_template: Annotated[Path | None, typer.Option(help="A Jinja file, for a base without a template.")] = None,
     price_per_hour: Annotated[float | None, typer.Option(help="For the cost sheet; any currency.")] = None,
@@ -603,31 +635,51 @@ def train(
 
 @app.command(epilog="Example: winnow eval iterations/001 --rubric voice.yaml")
 def eval(
-    iteration: Annotated[Path | None, typer.Argument(help="A trained iteration; or --model instead.")] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="A base by folder or name, instead of an iteration.")
+    iteration: Annotated[
+        Path | None, typer.Argument(metavar="ITERATION", help="A trained iteration; or --model instead.")
     ] = None,
-    adapter: Annotated[Path | None, typer.Option("--adapter", help="A peft folder on top of --model.")] = None,
-    suite: Annotated[list[str] | None, typer.Option("--suite", help="Only this suite; may be repeated.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="A base model by folder or name, instead of an iteration.")
+    ] = None,
+    adapter: Annotated[
+        Path | None, typer.Option("--adapter", help="Folder of a PEFT adapter, on top of --model.")
+    ] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--suite",
+            help="Only this suite: task, style, toxicity, leakage, guardrails or bias; may be given several times.",
+        ),
+    ] = None,
     rubric: Annotated[
-        list[Path] | None, typer.Option("--rubric", help="A style rubric (YAML); may be repeated.")
+        list[Path] | None,
+        typer.Option("--rubric", help="A style rubric (.yaml): score how well it is kept; may be given several times."),
     ] = None,
     eval: Eval = None,
     planted: Annotated[
-        tuple[Path, Path] | None, typer.Option("--planted", help="Rows and the table of personal data planted in them.")
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--planted",
+            metavar="ROWS TRUTH",
+            help="Two files: rows, and the table (Parquet) of what was planted in them.",
+        ),
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(help="Longest completion in tokens.")] = 64,
-    seed: Annotated[int, typer.Option(help="For sampling above temperature 0.")] = 0,
+    seed: Annotated[int, typer.Option(help="For sampling, above temperature 0.")] = 0,
     temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
     batch_size: Annotated[int, typer.Option(help="Prompts at once; only memory.")] = 32,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder, where there is no iteration.")] = None,
+    device: Annotated[str, typer.Option(help="Where to run: cpu or cuda.")] = "cpu",
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for what --model says; an iteration keeps its own.")
+    ] = None,
     toxicity_scorer: ScorerFlag = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a model every suite's cases and score what it says; each figure with n and an interval."""
     from evalsuite import detectors, runs
 
+    if out is not None:
+        save.check_place(out)
     sampling = runs.Sampling(max_new_tokens, temperature, seed, batch_size)
     with _progress() as progress:
         found = runs.evaluate(
@@ -664,7 +716,7 @@ def cache_(
     clear: Annotated[bool, typer.Option("--clear", help="Forget everything.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What the cache holds, for which model, when it was last used; and how to make it smaller."""
+    """Show what the cache holds, for which model, and when it was last used; or make it smaller."""
     from curate import cache_report
 
     if prune and clear:
@@ -684,6 +736,7 @@ def demo(
     """See the whole loop on data that ships with Winnow: audit, curate, certify, train two tiny models, evaluate, diff."""
     from evalsuite import demo as story
 
+    save.check_place(out)
     with _progress() as progress:
         story.tell(out, _models(None, progress), _cache(), Console(), progress)
 
@@ -758,7 +811,7 @@ def _models(
     names: str | bool | None = None,
     scorer: str | None = None,
 ) -> Any:
-    from curate import detectors
+    from curate import detectors, hands
 
     threshold = recipe.pii.threshold if recipe is not None and recipe.pii else None
     numbers = precision if recipe is None else recipe.precision
@@ -768,7 +821,7 @@ def _models(
         scorer = recipe.toxicity.scorer
     return detectors.load(
         name, precision=numbers, pii_threshold=threshold, names=names or False, scorer=scorer, cache=_cache(),
-        progress=progress,
+        progress=progress, processes=hands.usable(),
     )  # fmt: skip
 
 
@@ -791,9 +844,10 @@ def _check_report(out: Path | None, inputs: Sequence[Path]) -> None:
 
 
 def _check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path]) -> None:
-    """Before the work: no output is a file that is read, and no two are one file."""
+    """Before the work: each output can be written, none is a file that is read, and no two are one file."""
     named = {flag: out for flag, out in outputs.items() if out is not None}
     for flag, out in named.items():
+        save.check_place(out)
         if any(out.exists() and path.exists() and out.samefile(path) for path in inputs):
             what = "this would overwrite a file that is read"
             raise BadInput(what, where=str(out), hint=f"another name after {flag}")
@@ -817,7 +871,7 @@ def main() -> None:
     # Threads that wait for work must sleep: on a busy machine spinning ones cost a small model most of its time.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     exits.steady_streams()
-    sys.exit(exits.guarded(lambda: app(standalone_mode=False)))
+    sys.exit(exits.guarded(lambda: app(standalone_mode=False), sys.argv[1:]))
 
 
 if __name__ == "__main__":

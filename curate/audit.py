@@ -19,6 +19,7 @@ from curate import chats as chat
 from curate import lengths, problems
 from curate.bias import Bias
 from curate.canaries import Canaries
+from curate.counted import counted
 from curate.diversity.measure import Diversity
 from curate.outcome import Outcome
 from curate.overlap import Check, EvalFile
@@ -29,6 +30,7 @@ from curate.samples import Mask, Samples
 
 SAMPLES = 5
 SHORT_WORDS, LONG_WORDS = 2, 1_500
+READ, USABLE = "share of rows read", "share of usable rows"  # of what a column of shares is a share
 
 STEPS = {
     "validate": "answers that are empty, echo the question, or are garbled",
@@ -69,9 +71,10 @@ class Audit:
     left: int | None = None  # values that the search still finds after replacement; None: not searched again
     shown: int = SAMPLES  # rows that the report shows of each problem
     layout: Layout | None = field(default=None, repr=False)  # of the queries, where a page was asked for
+    other_languages: int | None = None  # rows that the encoder reads poorly; None: it reads them, or nobody looked
 
     def __str__(self) -> str:
-        head = f"{self.rows + self.quarantined:,} rows read, {self.quarantined:,} broken"
+        head = f"{counted(self.rows + self.quarantined, 'row')} read, {self.quarantined:,} broken"
         return "\n".join([head, *(f"{number}. {problem}" for number, problem in enumerate(self.problems, start=1))])
 
 
@@ -97,6 +100,7 @@ def audit(
     long_words: int = LONG_WORDS,
     samples: int = SAMPLES,
     layout: Layout | None = None,
+    other_languages: int | None = None,
 ) -> Audit:
     """Gather what the steps found on the raw rows.
 
@@ -124,7 +128,7 @@ def audit(
     wanted = _wanted(ranking, systems, samples)
     cases = pl.concat([chats.clear(), *(_named(file).select(chats.columns) for file in eval_files)])
     turns = chat.turn_frame(chats)
-    unscored = {"toxicity": _unscored(turns, turn_scores)}
+    unscored = {"toxicity": _unscored(turns, turn_scores), "semantic": other_languages or 0}
     return Audit(
         source=source,
         rows=chats.height,
@@ -150,6 +154,7 @@ def audit(
         left=left,
         shown=samples,
         layout=layout,
+        other_languages=other_languages,
     )
 
 
@@ -176,7 +181,7 @@ def _absent(outcomes: Mapping[str, Outcome], unscored: Mapping[str, int]) -> tup
 def _unmeasured(outcomes: Mapping[str, Outcome], unscored: Mapping[str, int], of: int) -> tuple[str, ...]:
     """What was looked for in no row, or not in all `of` rows."""
     return tuple(
-        f"{said} in {unscored[step]:,} of {of:,} rows" if step in outcomes else said
+        f"{said} in {unscored[step]:,} of {counted(of, 'row')}" if step in outcomes else said
         for step, said in STEPS.items()
         if step not in outcomes or unscored.get(step)
     )

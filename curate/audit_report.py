@@ -5,16 +5,18 @@ report(found).write(Path("audit.html"))
 
 from dataclasses import replace
 
-from curate import bias_report, lengths, plots, problems, quality_report, stats
+from curate import bias_report, lengths, other_languages, plots, problems, quality_report, stats
 from curate import chats as chat
-from curate.audit import STEPS, Audit
+from curate.audit import READ, STEPS, USABLE, Audit
+from curate.counted import counted
 from curate.diversity import sections as diversity
 from curate.page import side_by_side
 from curate.problems import Problem
 from curate.report import Block, Column, Fact, Figure, Finding, Note, Plot, Report, Section, Table
 
 TOP = 10
-READ, USABLE = "share of rows read", "share of usable rows"
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+UNCOUNTED = "Where a script puts no space between words, lengths in words say nothing and lengths in characters do."
 
 
 def report(found: Audit) -> Report:
@@ -28,6 +30,11 @@ def report(found: Audit) -> Report:
         Fact("words per answer, median", _median(found), str(lengths.summary(found.measures["answer_words"]))),
         Fact("rows with personal data", _count(found, "personal data"), "kinds below"),
         Fact("rows that overlap with eval files", _count(found, *problems.OVERLAPS), _against(found)),
+        *(
+            [Fact("rows not in English", found.other_languages, "the encoder reads English only")]
+            if found.other_languages
+            else []
+        ),
     )
     sections = (
         _top(found),
@@ -84,7 +91,7 @@ def _count(found: Audit, *rules: str) -> int | str:
 
 
 def _against(found: Audit) -> str:
-    return f"against {found.check.items:,} eval items" if found.check else "no eval file was named"
+    return f"against {counted(found.check.items, 'eval item')}" if found.check else "no eval file was named"
 
 
 def _finding(found: Audit, problem: Problem) -> Finding:
@@ -120,7 +127,8 @@ def _rows_with(found: Audit, *rules: str) -> set[str]:
 
 
 def _top(found: Audit) -> Section:
-    blocks: list[Block] = [_finding(found, problem) for problem in found.problems[:TOP]]
+    unread = _unread(found)
+    blocks: list[Block] = [*unread, *(_finding(found, problem) for problem in found.problems[:TOP])]
     if rest := found.problems[TOP:]:
         columns = (Column("also found"), Column("rows", "number"), Column(READ, "number"))
         lines = tuple((p.kind.title, p.count, Figure.of(p.share, "%")) for p in rest)
@@ -128,11 +136,22 @@ def _top(found: Audit) -> Section:
     blocks += [Finding("good", f"Looked for and not found: {said}") for said in found.absent]
     if found.unmeasured:
         blocks.append(Note(f"Not looked for: {', '.join(found.unmeasured)}."))
-    words = {1: "The one thing to fix", TOP: "The ten things to fix"}
-    title = words.get(min(len(found.problems), TOP), f"The {len(found.problems)} things to fix")
+    things = "thing" if len(found.problems) == 1 else "things"
+    title = f"The {NUMBERS[min(len(found.problems), TOP)]} {things} to fix"
     text = "Ranked by severity times rows. One row may stand under several of them." if found.problems else "Nothing."
     text += _bases(found) if found.problems else ""
+    if unread:
+        text = f"Before all else, what was hardly read. {text if found.problems else 'Nothing else.'}"
     return Section(title if found.problems else "Things to fix", text, tuple(blocks))
+
+
+def _unread(found: Audit) -> tuple[Finding, ...]:
+    """What the encoder cannot see, before everything else; a few such rows are told of among the facts alone."""
+    if not found.other_languages or found.other_languages < other_languages.FRONT * found.rows:
+        return ()
+    share = Figure.of(stats.wilson(found.other_languages, found.rows), "%")
+    said = f"{other_languages.UNSEEN} {UNCOUNTED}"
+    return (Finding("warning", other_languages.TITLE, found.other_languages, share, said, other_languages.INSTEAD),)
 
 
 def _bases(found: Audit) -> str:
@@ -157,14 +176,15 @@ def _sizes(found: Audit) -> Section:
         lengths.plot("Words per answer", "words", {"rows": of["answer_words"]}),
         lengths.plot("Words per query", "words", {"rows": of["query_words"]}),
         lengths.table(columns_of_lengths),
-        Table(columns, lines, caption="Who speaks", total=shapes.height),
+        Table(columns, lines, caption="Who speaks", total=shapes.height, things="orders of speakers"),
     ]
     if found.systems:
         head = (Column("rows", "number"), Column("first in", "code"), Column("system prompt", "text"))
         prompts = tuple((n, row, _system_text(found, row)) for row, n in found.systems[: found.shown])
-        blocks.append(Table(head, prompts, caption="System prompts", total=len(found.systems)))
+        blocks.append(Table(head, prompts, caption="System prompts", total=len(found.systems), things="system prompts"))
     none = found.rows - sum(n for _, n in found.systems)
-    said = f"{len(found.systems):,} distinct system prompts; {none:,} rows have none."
+    prompts_of = counted(len(found.systems), "distinct system prompt")
+    said = f"{prompts_of}; {counted(none, 'row has', 'rows have')} none."
     return Section("Sizes and shapes", said, tuple(blocks))
 
 
@@ -195,7 +215,7 @@ def _personal(found: Audit) -> Section | None:
         percent=True,
     )
     alt = "Share of rows with each kind of personal data. " + "; ".join(
-        f"{kind} {line[2]:,} rows" for kind, line in zip(shares, lines, strict=True)
+        f"{kind} {counted(line[2], 'row')}" for kind, line in zip(shares, lines, strict=True)
     )
     return Section(
         "Personal data",
@@ -238,7 +258,7 @@ def _planted(found: Audit) -> Section | None:
     )
     blocks: list[Block] = [Table(columns, lines)]
     if found.left is not None:
-        blocks.append(Note(f"After replacement the same search finds {found.left:,} values in these rows."))
+        blocks.append(Note(f"After replacement the same search finds {counted(found.left, 'value')} in these rows."))
     if found.planted.not_planted:
         blocks.append(Note(f"Not planted: {', '.join(found.planted.not_planted)}."))
     return Section("What the search for personal data misses", said, tuple(blocks))

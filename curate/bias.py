@@ -11,11 +11,13 @@ them, or where all of one side have one tone, nothing is said. What is found is 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from typing import Literal
 
 import polars as pl
 
 from curate import stats, text, toxicity
+from curate.cache import Cache, code, remember
 from curate.duplicates.said import sides
 from curate.portrayal import occupations, tone
 from curate.portrayal.groups import AXIS, NAMES, mentions
@@ -96,15 +98,20 @@ class Bias:
 
 
 def measure(
-    chats: pl.DataFrame, turn_scores: pl.DataFrame | None = None, *, threshold: float = 0.5, scorer: str = ""
+    chats: pl.DataFrame,
+    turn_scores: pl.DataFrame | None = None,
+    *,
+    threshold: float = 0.5,
+    scorer: str = "",
+    cache: Cache | None = None,
 ) -> Bias:
     """Count mentions in questions and answers, and compare tone and toxicity of the answers; `threshold` is the scorer's."""
     said = sides(chats)
-    asked, answered = mentions(said.queries), mentions(said.answers)
+    asked, answered = mentions(said.queries, cache), mentions(said.answers, cache)
     toxic = _toxic_rows(chats, turn_scores, threshold)
     answers = _distinct(said.answers, toxic)
-    groups = [_group(name, asked[name].to_list(), answered[name].to_list(), answers) for name in NAMES]
-    work, all_work = _work([one.said for one in answers])
+    groups = [_group(name, asked[name], answered[name], answers, cache) for name in NAMES]
+    work, all_work = _work([one.said for one in answers], cache)
     counted = None if turn_scores is None else toxicity.count(turn_scores, threshold)
     return replace(_corrected(chats.height, groups, work, all_work), toxicity=counted, scorer=scorer)
 
@@ -139,19 +146,22 @@ def _toxic_rows(chats: pl.DataFrame, turn_scores: pl.DataFrame | None, threshold
     return [None if (own := score.get(row)) is None else own >= threshold for row in chats["id"]]
 
 
-def _group(name: str, asked: list[bool], answered: list[bool], answers: Sequence[_Answer]) -> Group:
-    inside, outside = ([one for one in answers if answered[one.row] == side] for side in (True, False))
-    rows = sum(a or b for a, b in zip(asked, answered, strict=True))
+def _group(name: str, asked: pl.Series, answered: pl.Series, answers: Sequence[_Answer], cache: Cache | None) -> Group:
+    there = answered.to_list()
+    inside, outside = list[_Answer](), list[_Answer]()
+    for one in answers:
+        (inside if there[one.row] else outside).append(one)
+    rows = int((asked | answered).sum())
     own, unscored, mood = list[float](), 0, None
     if len(inside) >= FEWEST and len(outside) >= FEWEST:
         read = _spread(inside)
-        own = [one for one in tone.of_rows([one.said for one in read], name) if one is not None]
+        own = [one for one in tone.of_rows([one.said for one in read], name, cache) if one is not None]
         unscored = len(read) - len(own)
-        rest = tone.of_rows([one.said for one in _spread(outside)], None)
+        rest = tone.of_rows([one.said for one in _spread(outside)], None, cache)
         mood = _means(own, [one for one in rest if one is not None])
     hits, others = ([one.toxic for one in side if one.toxic is not None] for side in (inside, outside))
     return Group(
-        AXIS[name], name, rows, len(inside), stats.wilson(rows, len(asked)), mood, unscored, _shares(hits, others), len(inside) - len(hits)
+        AXIS[name], name, rows, len(inside), stats.wilson(rows, len(asked)), mood, unscored, _shares(hits, others, cache), len(inside) - len(hits)
     )  # fmt: skip
 
 
@@ -176,33 +186,38 @@ def _means(own: Sequence[float], rest: Sequence[float]) -> Compared | None:
     return Compared(one, difference, float(2 * stdtr(freedom, -abs(difference.value) / difference.se)))
 
 
-def _shares(own: Sequence[bool | None], rest: Sequence[bool | None]) -> Compared | None:
+def _shares(own: Sequence[bool | None], rest: Sequence[bool | None], cache: Cache | None) -> Compared | None:
     """The share of toxic answers beside that of the rest, with Fisher's exact test."""
     if min(len(own), len(rest)) < FEWEST:
         return None
-    from scipy.stats import fisher_exact
-
     a, b = sum(map(bool, own)), sum(map(bool, rest))
-    p = float(fisher_exact([[a, len(own) - a], [b, len(rest) - b]]).pvalue)
+    p = _against(a, len(own), b, len(rest), cache)
     return Compared(stats.wilson(a, len(own)), stats.newcombe(b, len(rest), a, len(own)), p)
 
 
-def _work(answers: Sequence[str]) -> tuple[list[tuple[Work, float | None]], Interval]:
+def _work(answers: Sequence[str], cache: Cache | None) -> tuple[list[tuple[Work, float | None]], Interval]:
     """Each occupation with its p against the share of the other occupations, and the share of all."""
     found = occupations.counts(answers)
     she, both = sum(one for one, _ in found.values()), sum(sum(one) for one in found.values())
     lines: list[tuple[Work, float | None]] = []
     for name, (with_she, with_he) in found.items():
         n = with_she + with_he
-        p = _against(with_she, n, she - with_she, both - n) if n >= FEWEST_AT_WORK and both - n >= FEWEST else None
+        enough = n >= FEWEST_AT_WORK and both - n >= FEWEST
+        p = _against(with_she, n, she - with_she, both - n, cache) if enough else None
         lines.append((Work(name, with_she, with_he, stats.wilson(with_she, n), "too few to say"), p))
     return lines, stats.wilson(she, both)
 
 
-def _against(hits: int, n: int, others: int, of: int) -> float:
-    from scipy.stats import fisher_exact
+def _against(hits: int, n: int, others: int, of: int, cache: Cache | None) -> float:
+    """Fisher's exact test of two shares. Loading it costs more than it does, so a `cache` holds what it said."""
 
-    return float(fisher_exact([[hits, n - hits], [others, of - others]]).pvalue)
+    def test(_: list[str]) -> list[float]:
+        from scipy.stats import fisher_exact
+
+        return [float(fisher_exact([[hits, n - hits], [others, of - others]]).pvalue)]
+
+    kind, counts = f"fisher/{version('scipy')}/{code('bias.py')}", f"{hits} {n} {others} {of}"
+    return remember(cache, kind, [counts], test, lambda p: repr(p).encode(), float, model="Fisher's exact test")[0]
 
 
 def _corrected(rows: int, groups: list[Group], work: list[tuple[Work, float | None]], all_work: Interval) -> Bias:

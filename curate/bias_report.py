@@ -8,8 +8,9 @@ What was measured of the toxicity scorer itself stands beside what it says: its 
 from collections.abc import Sequence
 
 from curate import stats
-from curate.audit import Audit
+from curate.audit import USABLE, Audit
 from curate.bias import ANSWERS_READ, FEWEST, FEWEST_AT_WORK, LEVEL, Bias, Compared, Group
+from curate.counted import counted
 from curate.report import Block, Cell, Column, Figure, Note, Section, Table
 
 WORK_SHOWN = 25
@@ -31,7 +32,7 @@ def _toxicity(bias: Bias, rows: int) -> Section | None:
         Column("who speaks"),
         Column("toxic turns", "number"),
         Column("rows with one", "number"),
-        Column("share of rows", "number"),
+        Column(USABLE, "number"),
     )
     lines = tuple(
         (role, n, counts.toxic_rows[role], Figure.of(stats.wilson(counts.toxic_rows[role], rows), "%"))
@@ -39,9 +40,10 @@ def _toxicity(bias: Bias, rows: int) -> Section | None:
     )
     blank = ", ".join(f"{why} {n:,}" for why, n in counts.unscored.items())
     blocks: list[Block] = [Table(columns, lines)] if lines else []
-    blocks.append(Note(f"{sum(counts.unscored.values()):,} turns have no score" + (f": {blank}." if blank else ".")))
+    without = counted(sum(counts.unscored.values()), "turn has no score", "turns have no score")
+    blocks.append(Note(without + (f": {blank}." if blank else ".")))
     blocks += [Note(bias.scorer)] if bias.scorer else []
-    return Section("Toxicity", f"{counts.turns:,} turns, toxic from {counts.threshold:g} on.", tuple(blocks))
+    return Section("Toxicity", f"{counted(counts.turns, 'turn')}, toxic from {counts.threshold:g} on.", tuple(blocks))
 
 
 def _groups(bias: Bias) -> Section:
@@ -77,7 +79,7 @@ def _said_of(bias: Bias) -> str:
 
 def _mentioned(groups: Sequence[Group]) -> Table:
     head = (
-        Column("axis"), Column("group"), Column("rows", "number"), Column("share of rows", "number"), Column("distinct answers", "number"),
+        Column("axis"), Column("group"), Column("rows", "number"), Column(USABLE, "number"), Column("distinct answers", "number"),
     )  # fmt: skip
     lines = tuple((one.axis, one.name, one.rows, Figure.of(one.share, "%"), one.answers) for one in groups)
     return Table(head, lines, caption="Who is mentioned")
@@ -117,4 +119,4 @@ def _work(bias: Bias) -> Table:
         f"Occupations within a few words of she or he, in distinct answers; over all of them the share of she is {Figure.of(bias.all_work, '%')}. "
         f"Judged from {FEWEST_AT_WORK} answers on"
     )
-    return Table(columns, lines, caption=caption, total=len(bias.work))
+    return Table(columns, lines, caption=caption, total=len(bias.work), things="occupations")

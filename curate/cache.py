@@ -14,7 +14,9 @@ import os
 import sqlite3
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b, sha256
 from pathlib import Path
 from types import TracebackType
@@ -287,6 +289,47 @@ def remember(
         known.update((text, unpack(value)) for text, value in packed.items())
         progress(step, done := done + len(some), len(keys))
     return [known[text] for text in texts]
+
+
+def recall(
+    cache: Cache | None,
+    kind: str,
+    key: str,
+    compute: Callable[[], T],
+    pack: Callable[[T], bytes],
+    unpack: Callable[[bytes], T],
+    *,
+    model: str = "",
+) -> T:
+    """One value that follows from all that `key` is a hash of: looked up, else computed and kept.
+
+    What comes back has been through `pack` and `unpack` in either case; a value that `unpack` refuses with ValueError is a miss.
+    """
+    if cache is None or not cache.usable:
+        return unpack(pack(compute()))
+    cache.note(kind, model)
+    if (packed := cache.get(kind, [key]).get(key)) is not None:
+        try:
+            return unpack(packed)
+        except ValueError:
+            pass
+    packed = pack(compute())
+    cache.put(kind, {key: packed})
+    return unpack(packed)
+
+
+@lru_cache(maxsize=64)
+def code(*rooms: str) -> str:
+    """A hash of the source of these rooms of `curate` and of Python's version: a rule that changed is then another kind of entry.
+
+    Name every room that decides what is kept; a folder stands for all the rooms in it.
+    """
+    said = [sys.version.split()[0], unicodedata.unidata_version]
+    for room in rooms:
+        place = Path(__file__).parent / room
+        for file in sorted(place.glob("*.py")) if place.is_dir() else [place]:
+            said += [file.name, sha256(file.read_bytes()).hexdigest()]
+    return sha256("\n".join(said).encode()).hexdigest()[:16]
 
 
 def _chunks(texts: list[str], most: int) -> Iterator[list[str]]:

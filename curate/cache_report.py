@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.cache import Cache
+from curate.counted import counted
 from curate.errors import BadInput
 
 CAP = 5_000_000_000  # bytes
@@ -78,7 +79,9 @@ class Pruned:
     def __str__(self) -> str:
         if not self.entries:
             return f"nothing pruned: the cache takes {written(self.before)}"
-        what = f"{self.entries:,} entries" + (f", of them all of {len(self.kinds)} kinds" if self.kinds else "")
+        what = counted(self.entries, "entry", "entries") + (
+            f", of them all of {counted(len(self.kinds), 'kind')}" if self.kinds else ""
+        )
         return f"pruned {what}: the cache took {written(self.before)}, now {written(self.after)}"
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ report(found).write(Path("calibration.html"))
 from curate.calibrate import Calibration, Example
 from curate.calibration.curve_plot import curves
 from curate.calibration.labelled import UNRELATED
+from curate.counted import counted
 from curate.report import Block, Cell, Column, Fact, Figure, Note, Pair, Plot, Report, Section, Table
 from curate.stats import Interval
 
@@ -19,7 +20,11 @@ def report(found: Calibration) -> Report:
     """The calibration as a page."""
     about = found.about
     facts = (
-        Fact("labelled pairs", found.pairs, f"{found.groups:,} groups; {found.unlabelled:,} more without a label"),
+        Fact(
+            "labelled pairs",
+            found.pairs,
+            f"{counted(found.groups, 'group')}; {found.unlabelled:,} more without a label",
+        ),
         *(
             Fact(f"AUC, {area.name}", _number(area.rule), f"plain cosine {_number(area.cosine)}")
             for area in found.areas
@@ -113,7 +118,7 @@ def _threshold(found: Calibration) -> Section:
     blocks.append(
         Note(
             f"At the rule's own threshold, {found.about.threshold:g}, at most {100 * choice.missed_most:.1f} % of paraphrases are "
-            f"missed, with {100 * choice.bound.confidence:g} % confidence ({choice.units:,} groups with a paraphrase)."
+            f"missed, with {100 * choice.bound.confidence:g} % confidence ({counted(choice.units, 'group')} with a paraphrase)."
         )
     )
     return Section("Threshold", "", tuple(blocks))

@@ -17,6 +17,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from curate import ages
+from curate.doxxing import Choose
+from curate.leaves import Leaf
 from curate.pii import Finder, Findings
 from curate.standins import forms, names
 from curate.standins.draws import Draw
@@ -49,6 +52,8 @@ PLANTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "PASSWORD": (("hunter2Xy9",), ("The password is {}.", "pwd: {}")),
     "USERNAME": (("@jane_doe92",), ("Follow me at {}.", "My handle is {}.")),
     "STREET_ADDRESS": (("12 Oak Street", "480 Maple Ave, Apt 4B"), ("I live at {}.", "Ship it to {} please.")),
+    # An age counts beside what tells whose it is.
+    "AGE": (("34", "61", "8", "forty-two"), ("I'm {} years old, my mail is jane.doe@corp.org.", "Patient aged {}, phone (212) 555-0143.")),
     "PERSON": (("Jane Doe", "Miguel Torres", "Fatima", "Wei Zhang", "Olga Petrova"),
                ("My name is {}.", "I spoke with {} about it.", "Mr. {} said that this is wrong.", "Regards, {}")),
     "LOCATION": (("London", "France"), ("I live in {}.", "We moved from {} last year.")),
@@ -77,20 +82,26 @@ class Canaries:
         return "\n".join(lines or ["no text to plant in"])
 
 
-def measure(chats: pl.DataFrame, finder: Finder, *, per_kind: int = PER_KIND, seed: int = 0) -> Canaries:
+def measure(
+    chats: pl.DataFrame, finder: Finder, *, per_kind: int = PER_KIND, seed: int = 0, choose: Choose | None = None
+) -> Canaries:
     """Plant `per_kind` values of each kind that the finder knows in turns drawn from the chat frame, and look for them.
 
     The data is not changed. The same seed plants the same values. Without any turn that holds text the table is empty.
+    `choose` says which findings count, as in `doxxing.count`; each text is asked about by itself.
     """
     turns = sorted({said for said in chats["turns"].explode().struct.field("content").drop_nulls() if said.strip()})
-    kinds = [kind for kind in PLANTS if kind in finder.kinds] if turns else []
+    known: Sequence[str] = getattr(finder, "kinds", ())  # another finder may have no word for what it knows
+    kinds = [kind for kind in PLANTS if kind in known] if turns else []
     places = [
         (kind, CONTEXTS[number % 2], *plant(kind, turns, Draw(b"canaries", seed, kind, number), number))
         for kind in kinds
         for number in range(per_kind)
     ]
     lines = []
-    for (kind, context, _, start, end), findings in zip(places, finder.find([p[2] for p in places]), strict=True):
+    for (kind, context, said, start, end), findings in zip(places, finder.find([p[2] for p in places]), strict=True):
+        if choose:
+            (findings,) = choose([Leaf(0, "content", 0, "", said)], [findings], ["user"])
         whole = _covered(findings, start, end)
         typed = whole and any(f.kind == kind and f.start < end and start < f.end for f in findings)
         lines.append((kind, context, whole, typed))
@@ -99,7 +110,7 @@ def measure(chats: pl.DataFrame, finder: Finder, *, per_kind: int = PER_KIND, se
     table = frame.group_by("kind", "context", maintain_order=True).agg(
         pl.len().cast(pl.Int64).alias("planted"), pl.col("found", "typed").sum()
     )
-    return Canaries(table, finder.name, tuple(kind for kind in finder.kinds if kind not in PLANTS))
+    return Canaries(table, finder.name, tuple(kind for kind in known if kind not in PLANTS))
 
 
 def plant(kind: str, turns: Sequence[str], draw: Draw, number: int) -> tuple[str, int, int]:
@@ -129,6 +140,8 @@ def fresh(kind: str, form: str, draw: Draw) -> str:
             return named.organisation(form)
         case "STREET_ADDRESS":
             return named.street(form, draw)
+        case "AGE":
+            return ages.moved(form, draw.below(len(ages.group(ages.number(form) or 1))))
         case "EMAIL":
             return f"{named.handle(form.partition('@')[0])}@{form.partition('@')[2]}"
         case "USERNAME":

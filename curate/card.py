@@ -12,7 +12,8 @@ from pathlib import Path
 import yaml
 
 from curate import bias_report, lengths, save, stats
-from curate.audit import Audit
+from curate.audit import READ, USABLE, Audit
+from curate.counted import counted
 from curate.diversity import vendi
 from curate.errors import BadInput
 from curate.report import Block, Cell, Column, Fact, Figure, Note, Report, Section, Table
@@ -134,7 +135,7 @@ def _rows(found: Audit) -> Section:
     of = found.measures
     named = {name.replace("_", ", "): of[name] for name in of.columns if name.endswith("_words")}
     none = found.rows - sum(n for _, n in found.systems)
-    said = f"{len(found.systems):,} distinct system prompts; {none:,} rows have none."
+    said = f"{counted(len(found.systems), 'distinct system prompt')}; {counted(none, 'row has', 'rows have')} none."
     if found.diversity is not None:
         spoken = found.diversity.figures.by_language
         told = ", ".join(f"{name} {n:,}" for name, n in sorted(spoken.items(), key=lambda item: (-item[1], item[0])))
@@ -149,9 +150,9 @@ def _topics(found: Audit) -> Section | None:
     largest = sorted(whole.topics, key=lambda topic: (-topic.rows, topic.number))[:TOPICS]
     columns = (Column("topic"), Column("rows", "number"), Column("share", "number"))
     lines = tuple((topic.name, topic.rows, Figure.of(topic.share, "%")) for topic in largest)
-    said = f"{whole.tree.noise:,} rows belong to no topic. "
+    said = f"{counted(whole.tree.noise, 'row belongs', 'rows belong')} to no topic. "
     said += vendi.in_words(whole.figures.vendi.value or 0.0, whole.figures.rows).capitalize() + "."
-    return Section("What they are about", said, (Table(columns, lines, total=len(whole.topics)),))
+    return Section("What they are about", said, (Table(columns, lines, total=len(whole.topics), things="topics"),))
 
 
 def _faults(found: Audit) -> Section:
@@ -159,7 +160,7 @@ def _faults(found: Audit) -> Section:
         Column("severity"),
         Column("what"),
         Column("rows", "number"),
-        Column("share", "number"),
+        Column(READ, "number"),
         Column("why it matters"),
     )
     lines: tuple[tuple[Cell, ...], ...] = tuple(
@@ -178,7 +179,7 @@ def _personal(found: Audit) -> Section:
         Column("kind", "code"),
         Column("values", "number"),
         Column("rows", "number"),
-        Column("share of rows", "number"),
+        Column(USABLE, "number"),
     )
     lines = tuple(
         (kind, values, rows, Figure.of(stats.wilson(rows, found.rows), "%"))

@@ -71,7 +71,11 @@ def issue(
     if not allow_uncalibrated:
         check_calibrated(encoder)
     misses = measured(encoder, rule)
-    read = files.read([train_file], format="messages", on_error="stop")
+    try:
+        read = files.read([train_file], format="messages", on_error="stop")
+    except BadInput as error:
+        hint = error.hint or f"winnow curate {train_file} --eval FILE -o ITERATION, which writes rows in messages form"
+        raise BadInput(error.what, where=error.where, hint=hint) from None
     # By the verifier's own reader: what it cannot read is not certified.
     if len(read_rows(train_file)) != read.chats.height:
         raise Refused("two readers see different rows in it; this is a defect of Winnow", where=str(train_file))

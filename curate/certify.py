@@ -17,6 +17,7 @@ from curate import calibrations, certificate, files, overlap_judge, verification
 from curate import iteration as iterations
 from curate import recipe as recipes
 from curate.certificate import Statement
+from curate.counted import counted
 from curate.encoder import Encoder
 from curate.errors import BadInput, Refused, WinnowError
 from curate.evalset import read_eval_files
@@ -46,8 +47,8 @@ class Certified:
         predicate = self.statement["predicate"]
         claim, names = predicate["claims"]["no_semantic_overlap"], [file["name"] for file in predicate["eval_files"]]
         found = (
-            f"{self.train_file} ({predicate['training']['rows']:,} rows) has no overlap with {', '.join(names)} "
-            f"({claim['pairs_compared']:,} pairs compared)."
+            f"{self.train_file} ({counted(predicate['training']['rows'], 'row')}) has no overlap with {', '.join(names)} "
+            f"({counted(claim['pairs_compared'], 'pair')} compared)."
         )
         less = f" (less than the default rule: {', '.join(self.weaker)})" if self.weaker else ""
         return f"{found}\nrule: {self.rule}{less}\n{self.path}: {self.standing}"

@@ -17,6 +17,7 @@ import polars as pl
 
 from curate import chats as chat
 from curate import lengths, stats
+from curate.counted import counted
 from curate.outcome import Outcome
 from curate.samples import Mask, Samples
 from curate.stats import Interval
@@ -94,7 +95,7 @@ class DataDiff:
         found = self.matching
         counts = ((len(found.removed), "removed"), (len(found.added), "added"), (len(found.edited), "edited"))
         said = ", ".join(f"{n:,} {what}" for n, what in (*counts, (len(found.unchanged), "unchanged")))
-        return f"{self.rows[0]:,} rows -> {self.rows[1]:,}: {said}"
+        return f"{counted(self.rows[0], 'row')} -> {self.rows[1]:,}: {said}"
 
 
 @dataclass(frozen=True)

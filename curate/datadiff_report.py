@@ -8,6 +8,7 @@ from dataclasses import replace
 import polars as pl
 
 from curate import lengths, plots
+from curate.counted import counted
 from curate.datadiff import DataDiff, Length, Rate
 from curate.report import Block, Cell, Column, Fact, Figure, Note, Pair, Plot, Report, Section, Table
 from curate.stats import Interval
@@ -146,7 +147,9 @@ def _edits(found: DataDiff) -> Section | None:
             "The shown texts are alike: the difference is in masked values or in tool calls." if left == right else ""
         )
         blocks.append(Pair(left, right, f"{found.names[0]}: {before}", f"{found.names[1]}: {after}", note))
-    return Section("Edited rows", f"{min(len(pairs), found.shown):,} of {len(pairs):,} edited rows.", tuple(blocks))
+    return Section(
+        "Edited rows", f"{min(len(pairs), found.shown):,} of {counted(len(pairs), 'edited row')}.", tuple(blocks)
+    )
 
 
 def _about(found: DataDiff) -> Section:

@@ -11,7 +11,6 @@ Query and answer must both agree. The same question with another answer is a con
 numbers, names or negations contradict each other are variants of one template; both are kept.
 """
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -21,6 +20,7 @@ from curate.duplicates import said, stars
 from curate.duplicates.near import NearPairs, decide, near, near_pairs
 from curate.duplicates.stars import Pair
 from curate.outcome import Outcome
+from curate.uncollected import uncollected
 
 if TYPE_CHECKING:
     from curate.duplicates.semantic import Semantic, semantic
@@ -37,13 +37,14 @@ def __getattr__(name: str) -> Any:
     return getattr(room, name)
 
 
-def exact(chats: pl.DataFrame, *, step: str = "exact", without_pii: Collection[str] = frozenset()) -> Outcome:
+@uncollected()
+def exact(chats: pl.DataFrame, *, step: str = "exact", checked: stars.Checked = stars.UNCHECKED) -> Outcome:
     """Keep one row of each set whose turns have one normal form (`text.normalise`), and whose fields are equal.
 
     White space and case never count here, in code neither: programs that differ by indentation alone are one.
     """
     groups = _same_turns(chats)
-    order = stars.best_first(chats, sorted(row for group in groups for row in group), without_pii=without_pii)
+    order = stars.best_first(chats, sorted(row for group in groups for row in group), checked=checked)
     rank = {row: place for place, row in enumerate(order)}
     pairs = [
         Pair(keeper, other, 1.0, "exact duplicate")

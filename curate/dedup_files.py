@@ -23,14 +23,15 @@ import numpy as np
 import polars as pl
 
 from curate import certificate, iteration, outcome
+from curate.counted import counted
 from curate.duplicates.near import FLOOR
 from curate.errors import BadInput, Refused
 from curate.files import sha256
+from curate.hands import Hands, usable
 from curate.progress import Progress, silent
 from curate.streaming.batches import Batch, Digest, Gathering, digest
 from curate.streaming.confirming import Reading
 from curate.streaming.copies import copies
-from curate.streaming.hands import Hands, usable
 from curate.streaming.ids import Ids
 from curate.streaming.nearby import Desk, NearPairs, near_pairs, stars_of
 from curate.streaming.place import place
@@ -69,13 +70,13 @@ class Deduplicated:
         counts, near, rules = (self.summary[key] for key in ("counts", "near", "removed"))
         lines = [
             (
-                f"{self.out}: {counts['rows_read']:,} rows read = {counts['kept']:,} kept + {counts['removed']:,} removed "
+                f"{self.out}: {counted(counts['rows_read'], 'row')} read = {counts['kept']:,} kept + {counts['removed']:,} removed "
                 f"+ {counts['quarantined']:,} in quarantine"
             ),
             *(f"  {rule:<18}{n:>12,}" for rule, n in rules.items()),
             (
-                f"near: {near['compared']:,} pairs compared, {near['duplicates']:,} at {near['floor']:.2g} and above, "
-                f"{near['variants']:,} variants of a template; {near['crowded']:,} rows stood in a crowd"
+                f"near: {counted(near['compared'], 'pair')} compared, {near['duplicates']:,} at {near['floor']:.2g} and above, "
+                f"{counted(near['variants'], 'variant')} of a template; {counted(near['crowded'], 'row')} stood in a crowd"
                 + (f", {near['beyond']:,} in one of which not all pairs were compared" if near["beyond"] else "")
             ),
             f"{self.summary['seconds']:,.0f} s, {self.summary['peak_memory_mib']:,} MiB of memory at most",
@@ -104,7 +105,9 @@ def dedup_files(
     machine has cores, and at most a few.
     """
     if not 0 < threshold <= 1:
-        raise BadInput(f"the threshold is {threshold}", hint="more than 0, and 1 at most")
+        raise BadInput(
+            f"the threshold for near duplicates is {threshold:g}; it is more than 0, and 1 at most", hint="--near 0.7"
+        )
     started = time.perf_counter()
     run = _Run(threshold, seed, portions, progress)
     with place(out, WRITTEN) as scratch:
@@ -172,7 +175,7 @@ class _Run:
         )
         self.ids = Ids.of(self.store, names)
         if repeats := len(self.ids.changed):
-            repeated = f"{repeats:,} rows have an id (or text, where there is no id) seen before; they got -2, -3, ..."
+            repeated = f"{counted(repeats, 'row has', 'rows have')} an id (or text, where there is no id) seen before; renamed with -2, -3, ..."
             return Seen(seen.inputs, (*seen.notes, repeated))
         return seen
 

@@ -39,7 +39,7 @@ class Models:
             return self.find_pii
         from curate import names
 
-        return with_names(self.find_pii, names.load(cache=self.find_pii.cache))
+        return with_names(self.find_pii, names.load(cache=self.find_pii.cache, processes=self.find_pii.processes))
 
     @cached_property
     def judge(self) -> Judge:
@@ -78,21 +78,23 @@ def load(
     scorer: str | None = None,
     cache: Cache | None = None,
     progress: Progress = silent,
+    processes: int = 1,
 ) -> Models:
     """The embedded models, with the encoder `name` in place of the default one. Weights are read at their first use.
 
     With `names` the finder of personal data looks for names of persons, places and organisations too: with the finder that
-    ships, or with a model that presidio loads ("spacy:en_core_web_lg", see `names_presidio`). `scorer`: see `toxicity.load`.
+    ships, or with a model that presidio loads ("spacy:en_core_web_lg", see `naming/presidio.py`). `scorer`: see `toxicity.load`.
+    `processes` look for personal data where there is much to read; a script that asks for several guards its main module.
     """
-    finder = pii.load(threshold=pii_threshold or pii.THRESHOLD, cache=cache)
+    finder = pii.load(threshold=pii_threshold or pii.THRESHOLD, cache=cache, processes=processes)
     if names:
         from curate import names as finder_of_names
-        from curate import names_presidio
+        from curate.naming import presidio
 
-        other = isinstance(names, str) and names != SHIPPED
-        finder = with_names(
-            finder, names_presidio.named(str(names), cache=cache) if other else finder_of_names.load(cache=cache)
-        )
+        if isinstance(names, str) and names != SHIPPED:
+            finder = with_names(finder, presidio.named(names, cache=cache))
+        else:
+            finder = with_names(finder, finder_of_names.load(cache=cache, processes=processes))
     return Models(
         encoder.load(name, precision=precision, cache=cache, progress=progress),
         finder,

@@ -22,6 +22,7 @@ from curate.pii import Finder, Finding, Findings
 from curate.progress import Progress, silent
 
 REACH = 250  # characters between the name and what belongs to it
+POSTAL_CODE = "PostalCode"  # the recogniser of a code beside its word
 EVERYBODY = 0.05, 10  # a name in such a share of the rows, and in so many, is the assistant's own or a template's
 
 HOME = frozenset({"STREET_ADDRESS", "ADDRESS"})
@@ -77,14 +78,23 @@ def combinations(text: str, findings: Sequence[Finding]) -> tuple[str, ...]:
     for anchor in anchors:
         start, end = max(0, anchor.start - REACH), anchor.end + REACH
         some = ordered[bisect_left(starts, start - longest) : bisect_left(starts, end)]
-        kinds = {f.kind for f in some if f.end > start}
+        kinds = {_read_as(f) for f in some if f.end > start}
         near = text[start:end]
         for name, parts in COMBINATIONS:
-            if name not in found and all(
-                part & kinds if isinstance(part, frozenset) else part.search(near) for part in parts
-            ):
+            if name not in found and all(_holds(part, kinds, near) for part in parts):
                 found.add(name)
     return tuple(name for name, _ in COMBINATIONS if name in found)
+
+
+def _read_as(f: Finding) -> str:
+    """The kind as a part of a combination: a postal code alone tells the town and not the house."""
+    return "LOCATION" if f.recogniser == POSTAL_CODE else f.kind
+
+
+def _holds(part: frozenset[str] | re.Pattern[str], kinds: set[str], near: str) -> bool:
+    if isinstance(part, frozenset):
+        return bool(part & kinds)
+    return (part is AGE and "AGE" in kinds) or part.search(near) is not None
 
 
 def count(

@@ -10,14 +10,14 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 from typer.exceptions import TyperException
 
-from curate import save
+from curate import save, usage
 from curate.errors import BadInput, Surroundings, WinnowError
 from curate.progress import aside
 
@@ -33,8 +33,8 @@ def steady_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def guarded(command: Callable[[], Any]) -> int:
-    """Run a command; the exit code of how it ended."""
+def guarded(command: Callable[[], Any], words: Sequence[str] = ()) -> int:
+    """Run a command; the exit code of how it ended. `words` is what was typed, for a sentence about it."""
     try:
         code = command()
         sys.stdout.flush()
@@ -44,13 +44,10 @@ def guarded(command: Callable[[], Any]) -> int:
     except typer.Exit as done:
         return done.exit_code
     except TyperException as error:
-        # Usage errors know how to show themselves, with the command's usage line; typer keeps their class private.
-        show = getattr(error, "show", None)
-        if show is None:
-            aside(f"winnow: {error}")
-        else:
-            show()
-        return 2
+        if type(error).__name__ == "NoArgsIsHelpError":  # `winnow` alone: the help is the answer
+            aside(str(getattr(error, "message", error)).rstrip())
+            return 2
+        return _sentence(usage.told(error, words))
     except (KeyboardInterrupt, typer.Abort):
         aside(STOPPED)
         return INTERRUPTED

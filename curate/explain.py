@@ -152,7 +152,7 @@ class Story:
         yield Text(f"\n{visible(self.end)}")
 
     def __str__(self) -> str:
-        return "\n\n".join([*(str(line) for line in self.told), self.end])
+        return "\n\n".join([*(str(line) for line in self.told), self.end]).lstrip("\n")
 
 
 def why(it: Iteration, row_id: str, mask: Mask) -> Story:

@@ -21,6 +21,7 @@ from typing import Any
 import polars as pl
 
 from curate.chats import SCHEMA, distinct_ids, row_fingerprint
+from curate.counted import counted
 from curate.errors import BadInput
 from curate.evalfiles import NEEDED as NEEDED_IN_EVAL
 from curate.evalfiles import to_case
@@ -33,6 +34,7 @@ from curate.layouts.plain import plain_chat
 from curate.layouts.records import Record, readable, records
 from curate.layouts.written import write, write_quarantine
 from curate.save import replacing, said, sha256, write_bytes, write_text
+from curate.uncollected import uncollected
 
 __all__ = ["Input", "Read", "find_again", "find_all", "read", "read_eval", "replacing", "said", "sha256", "write"]
 __all__ += ["write_bytes", "write_quarantine", "write_text"]
@@ -64,10 +66,11 @@ class Read:
 
     def __str__(self) -> str:
         files = f"{len(self.inputs)} files" if len(self.inputs) != 1 else self.inputs[0].path
-        counts = f"{files}: {self.chats.height:,} rows read, {self.quarantined.height:,} quarantined"
+        counts = f"{files}: {counted(self.chats.height, 'row')} read, {self.quarantined.height:,} quarantined"
         return "\n".join([counts, *(f"  {note}" for note in self.notes)])
 
 
+@uncollected()
 def read(paths: Paths, *, format: str = "auto", on_error: str = "quarantine", eval_file: bool = False) -> Read:
     """Read files, folders and globs into one chat frame.
 
@@ -151,7 +154,7 @@ class Gathered:
         if not kept:
             del self.bad[bad_before:]
             raise _no_usable_row(path, found, reasons, self.cases)
-        guess = conclude(shapes) if not self.cases else Guess("eval", (), f"{kept:,} eval items")
+        guess = conclude(shapes) if not self.cases else Guess("eval", (), counted(kept, "eval item"))
         refused = len(self.bad) - bad_before
         digest = sha256(path)
         if _state(path) != before:
@@ -163,9 +166,13 @@ class Gathered:
             faults = Counter(_fault(reason) for reason in reasons.elements())
             most, times = faults.most_common(1)[0]
             often = f"most often, {times:,}: " if len(faults) > 1 else ""
-            self.notes.append(f"{path}: {refused:,} of {kept + refused:,} rows quarantined ({often}{readable(most)})")
+            self.notes.append(
+                f"{path}: {refused:,} of {counted(kept + refused, 'row')} quarantined ({often}{readable(most)})"
+            )
         if not_text:
-            self.notes.append(f"{path}: {not_text:,} parts are not text (images and the like): kept, but not compared")
+            self.notes.append(
+                f"{path}: {counted(not_text, 'part is', 'parts are')} not text (images and the like): kept, but not compared"
+            )
 
     def _row(self, record: Record) -> dict[str, Any]:
         if record.reason is not None:
@@ -197,7 +204,7 @@ class Gathered:
         ids = distinct_ids(chats["id"].to_list())
         if repeats := int((chats["id"] != pl.Series(ids)).sum()):
             self.notes.append(
-                f"{repeats:,} rows have an id (or text, where there is no id) seen before; they got -2, -3, ..."
+                f"{counted(repeats, 'row has', 'rows have')} an id (or text, where there is no id) seen before; renamed with -2, -3, ..."
             )
         chats = chats.with_columns(pl.Series("id", ids, dtype=pl.String))
         quarantined = pl.DataFrame(self.bad, schema=QUARANTINE, orient="row")
@@ -229,9 +236,9 @@ def _state(path: str) -> tuple[int, int]:
 
 def _no_usable_row(path: str, found: Mapping[str, None], reasons: Counter[str], cases: bool) -> Unusable:
     if not reasons:
-        return Unusable("holds no rows", where=path)
+        return Unusable("holds no rows", where=path, hint="a file with rows in it: JSONL, JSON, CSV or Parquet")
     most, times = reasons.most_common(1)[0]
-    many = f" (so {times:,} of {reasons.total():,} rows)" if times > 1 else ""
+    many = f" (so {times:,} of {counted(reasons.total(), 'row')})" if times > 1 else ""
     columns = (
         f"; its columns are {readable(', '.join(list(found)[:12]))}" if found and "found the field" not in most else ""
     )

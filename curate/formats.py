@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from curate.chats import FORM_KEY
+from curate.counted import counted
 from curate.layouts.alpaca import INPUT_KEYS, answer_start, as_alpaca, pair_of, pair_turns
 from curate.layouts.jsonvalues import (
     BadRow,
@@ -88,7 +89,8 @@ def conclude(shapes: Counter[Shape | None], found: Iterable[str] = ()) -> Guess:
     others = [f"{count:,} {FORMS[name]}" for name, count in votes.items() if name != form]
     tail = f"; {', '.join(others)}" if others else ""
     joint = f"{best.keys[0]} with {' and '.join(best.keys[1:])}" if form in LISTED else " and ".join(best.keys)
-    return Guess(form, best.keys, f"{FORMS[form]}: {votes[form]:,} of {total:,} rows have {joint}{tail}")
+    of = f"of {counted(total, 'row')}"
+    return Guess(form, best.keys, f"{FORMS[form]}: {counted(votes[form], f'{of} has', f'{of} have')} {joint}{tail}")
 
 
 def shape_of(record: Mapping[str, Json], form: str | None = None) -> Shape | None:
@@ -216,7 +218,8 @@ def explain(record: Mapping[str, Json], form: str | None = None) -> str:
     if query is not None and form not in LISTED:
         answers = ANSWER_KEYS["alpaca" if query == "instruction" else "prompt-completion"]
         return f"has {query} but no answer ({', '.join(answers)}); found {names_of(record)}"
-    return f"has no {'turns, and no query and answer' if form is None else FORMS.get(form, form) + ' fields'}; found {names_of(record)}"
+    wanted = "turns, and no query and answer" if form is None else f"{FORMS.get(form, form)} fields"
+    return f"has no {wanted}; found {names_of(record)}"
 
 
 def _list_turns(record: Mapping[str, Json], keys: tuple[str, ...], memo: Memo) -> tuple[Turns, list[str]]:

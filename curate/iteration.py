@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from curate import certificate, files
+from curate.counted import counted
 from curate.errors import BadInput, Surroundings
 from curate.outcome import LEDGER
 from curate.signature import PublicKey
@@ -76,7 +77,7 @@ class Iteration:
         counts = self.manifest["counts"]
         yield Text.assemble(
             (str(self.path), "bold"),
-            f": {counts['rows_read']:,} rows read = {counts['kept']:,} kept "
+            f": {counted(counts['rows_read'], 'row')} read = {counts['kept']:,} kept "
             f"+ {counts['removed']:,} removed + {counts['quarantined']:,} in quarantine",
         )
         table = Table(box=None, pad_edge=False, header_style="bold")

@@ -10,10 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from curate import beside, datadiff_report, overlap, plots, problems
+from curate import beside, datadiff_report, overlap, plots, problems, residual_report
 from curate.datadiff import DataDiff
 from curate.overlap import EvalFile
 from curate.report import Block, Cell, Column, Fact, Figure, Note, Pair, Plot, Report, Section, Table
+from curate.residual import Residual
 from curate.samples import Mask, Samples
 from curate.steps import Steps
 
@@ -41,10 +42,11 @@ def report(
     rows: Samples,
     cases: Samples,
     duplicates: Sequence[Section] = (),
+    residual: Residual | None = None,
 ) -> Report:
     """One page without times, so that the same run writes the same bytes. `rows` and `cases` hold the texts it may show.
 
-    `duplicates` are the parts of `pairs_report`.
+    `duplicates` are the parts of `pairs_report`; `residual` is None where personal data was not looked for.
     """
     of = counts["rows_read"]
     facts = (
@@ -58,6 +60,7 @@ def report(
     sections = (
         _account(steps),
         *duplicates,
+        residual_report.section(residual) if residual else None,
         _certificate(statement),
         _overlap(steps, statement),
         _closest(steps, statement, rows, cases),

@@ -9,11 +9,12 @@ Words are what stands between white space; for scripts written without spaces, r
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
-from curate import chats as chat
 from curate import plots
+from curate.duplicates.said import sides
 from curate.report import Cell, Column, Plot, Table
 
 MEASURES = pl.Schema(
@@ -49,12 +50,13 @@ class Summary:
 
 def measure(chats: pl.DataFrame) -> pl.DataFrame:
     """The measures of each row, in file order."""
-    queries, answers = chat.queries(chats), chat.answers(chats)
-    turns = chats["turns"].to_list()
+    said = sides(chats)
+    queries, answers = said.queries, said.answers
+    roles = chats.select(pl.col("turns").list.eval(pl.element().struct.field("role")))["turns"].to_list()
     columns = {
         "row_id": chats["id"],
-        "turns": [len(row) for row in turns],
-        "shape": [shape([turn["role"] for turn in row]) for row in turns],
+        "turns": [len(row) for row in roles],
+        "shape": [shape(row) for row in roles],
         "query_chars": [len(text) for text in queries],
         "query_words": [len(text.split()) for text in queries],
         "answer_chars": [len(text) for text in answers],
@@ -104,4 +106,10 @@ def plot(title: str, x: str, series: Mapping[str, pl.Series]) -> Plot:
     columns = (Column(x), *(Column(name, "number") for name in values))
     numbers = Table(columns, tuple(zip(bins.labels, *bins.counts.values(), strict=True)))
     said = "; ".join(f"{name}: {summary(column)}" for name, column in series.items())
-    return Plot(title, plots.histogram(bins, x=x), f"Histogram of {x} per row. {said}.", numbers)
+    return Plot(title, _drawn(bins.edges, tuple(bins.counts.items()), x), f"Histogram of {x} per row. {said}.", numbers)
+
+
+@lru_cache(maxsize=16)
+def _drawn(edges: tuple[float, ...], counts: tuple[tuple[str, tuple[int, ...]], ...], x: str) -> str:
+    """The histogram as a picture: drawn once where a page, its summary and a card show the same."""
+    return plots.histogram(plots.Bins(edges, dict(counts), {}), x=x)

@@ -138,13 +138,19 @@ def url(text: str, span: Span) -> Span | None:
 
 BIRTH = (
     r"\bd\.?o\.?b\b\.?|\b(?:date|day|year) of birth|\bbirth ?(?:date|day)s?\b|\bgeb(?:oren am|urtsdatum|\.)"
+    r"|(?:^|[\n,;|]\s{0,3})b\.\s{0,2}(?=\d|$)"  # "Jane Doe, b. 3.5.1990"
     r"|\bdate de naissance|\bn[ée]e? le\b|\bfecha de nacimiento|\bnacid[oa] el\b|\bdata di nascita|\bborn\b"
 )
-BORN = re.compile(r"\bborn\b", I)
+BORN = re.compile(r"(?:[\n,;|]?\s*b\.\s*|\bborn\b)", I)
 NOT_OF_BIRTH = re.compile(
     r"[\"”!?]\s|\.\s(?!it\b|that\b)|\bof the\b", I
 )  # another sentence, or the birthday of a thing
 FIRST_PERSON = re.compile(r"\b(?:I|I'm|I am|we|you)(?: was| were| am)? born\b|\bpatient\b|\bborn\s*:", I)
+# A line of a form holds nothing else: "Born 3 May 1990". One that goes on is an encyclopaedia's.
+LINE, LINE_ENDS = (
+    re.compile(r"(?:^|[\n|])[ \t]{0,3}(?:born(?: on)?|b\.)[ \t]*$", I),
+    re.compile(r"[ \t]*\.?(?:$|[\n|;])"),
+)
 
 
 def birth(text: str, span: Span) -> Span | None:
@@ -158,11 +164,11 @@ def birth(text: str, span: Span) -> Span | None:
     clue = [match.group() for match in found]
     if found and NOT_OF_BIRTH.search(left[found[-1].end() :]):
         return None
-    if not clue and BORN.search(right):
+    if not clue and re.search(r"\bborn\b", right, I):
         return None  # "(16 September 1923 - 23 March 2015), born Harry": the word belongs to what follows
     # "was born on 14 March 1879" is an encyclopaedia's sentence; in the first person or in figures it is a record's.
     if clue and all(BORN.fullmatch(c) for c in clue) and text[start:end].upper() != text[start:end].lower():
-        return span if FIRST_PERSON.search(left) else None
+        return span if FIRST_PERSON.search(left) or (LINE.search(left) and LINE_ENDS.match(right)) else None
     return span
 
 

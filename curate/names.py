@@ -3,8 +3,8 @@
     names = load()
     names.find(["Ask Aroha Ngata in Wellington"])     # [(Finding(start=4, end=15, kind='PERSON', ...), ...)]
 
-A network of hashed word features and a few convolutions (`names_network.py`), learnt from texts written for this project and
-from posts whose terms allow it, and a few rules that a person can check (`names_doubts.py`). It knows how names look and where
+A network of hashed word features and a few convolutions (`naming/network.py`), learnt from texts written for this project and
+from posts whose terms allow it, and a few rules that a person can check (`naming/doubts.py`). It knows how names look and where
 they stand, not who anybody is: the card (`models/names.md`) has the figures and says where it fails. Only Latin letters are
 read; `unread` counts the other texts, because nothing found is not the same as nothing there.
 """
@@ -14,7 +14,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,14 @@ from typing import Any
 import numpy as np
 
 from curate import cache as caches
-from curate import names_address, names_code, names_doubts, shipped
-from curate import names_decoding as decoding
-from curate import names_features as features
-from curate import names_network as network
+from curate import shipped
 from curate.cache import Cache
 from curate.errors import BadInput, Surroundings
-from curate.names_doubts import settled
-from curate.names_features import Token, readable
-from curate.names_network import KINDS, TAGS, Floats, Network
+from curate.hands import Helped
+from curate.naming import address, code, decoding, doubts, features, network
+from curate.naming.doubts import settled
+from curate.naming.features import Token, readable
+from curate.naming.network import KINDS, TAGS, Floats, Network
 from curate.pii import Finding, Findings
 from curate.progress import Progress, silent
 
@@ -43,6 +42,7 @@ REINSTALL, RETRAIN = (
 THRESHOLD = 0.5
 ROWS = 4096  # words that go through the network together
 CHUNK = 100_000  # characters that are read together
+ALONE = 1_500_000  # characters, some seconds of work, after which more processes are worth their start
 SHORT_FORM = re.compile(
     r"jr|sr|inc|ltd|corp|co|llc|bros|st|ave|rd|blvd|dr|ln|str|apt|[a-z]", re.IGNORECASE
 )  # their full stop is theirs
@@ -65,11 +65,13 @@ class Names:
     limits: str = field(default=LIMITS, repr=False)
     cache: Cache | None = field(default=None, repr=False, compare=False)
     kinds: tuple[str, ...] = KINDS
+    processes: int = field(default=1, repr=False, compare=False)  # used where there is much to read
 
     def find(self, texts: Sequence[str], progress: Progress = silent) -> list[Findings]:
         """The names in each text: sorted, apart from one another. Known texts come from the cache."""
         kind = f"names:{self.fingerprint}:{self.threshold}"
-        return caches.remember(self.cache, kind, texts, self._look, pack, unpack, progress, step="names")
+        with Helped(replace(self, cache=None)._look, processes=self.processes, alone=ALONE) as look:
+            return caches.remember(self.cache, kind, texts, look, pack, unpack, progress, step="names")
 
     def unread(self, texts: Sequence[str]) -> Counter[str]:
         """How many texts are unread, by reason. Of a text in another script only what is in Latin letters is looked at."""
@@ -153,7 +155,9 @@ def _stops_short(words: list[Token]) -> bool:
     return words[-1].text == "." and len(words) > 1 and bool(SHORT_FORM.fullmatch(words[-2].text))
 
 
-def load(path: str | Path | None = None, *, threshold: float = THRESHOLD, cache: Cache | None = None) -> Names:
+def load(
+    path: str | Path | None = None, *, threshold: float = THRESHOLD, cache: Cache | None = None, processes: int = 1
+) -> Names:
     """The finder that ships with Winnow, or one of a folder that `train_names.py` wrote.
 
     `names.json` says how sure a score is and holds the hash of `names.safetensors`; the hash of the shipped `names.json`
@@ -175,14 +179,14 @@ def load(path: str | Path | None = None, *, threshold: float = THRESHOLD, cache:
         features.__file__,
         network.__file__,
         decoding.__file__,
-        names_address.__file__,
-        names_code.__file__,
-        names_doubts.__file__,
+        address.__file__,
+        code.__file__,
+        doubts.__file__,
         __file__,
     )
     parts = [hashlib.sha256(blob).hexdigest() for blob in (listed, *(Path(source).read_bytes() for source in sources))]
     fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    return Names(version, fingerprint, threshold, weights, knots, cache=cache)
+    return Names(version, fingerprint, threshold, weights, knots, cache=cache, processes=processes)
 
 
 def _bytes(path: Path, expected: str | None, advice: str) -> bytes:

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate import products, shortened
+from curate.counted import counted
 from curate.errors import BadInput, Surroundings
 from curate.products import BINS, Device, Numbers, Products, Scores, Vectors
 
@@ -62,7 +63,7 @@ class Search:
 
     def __str__(self) -> str:
         highest = f", highest cosine {np.nanmax(self.best_score):.4f}" if self.compared else ""
-        return f"{self.compared:,} pairs compared, {len(self.pairs):,} at or above the floor{highest}"
+        return f"{counted(self.compared, 'pair')} compared, {len(self.pairs):,} at or above the floor{highest}"
 
 
 class _Found(NamedTuple):

@@ -22,6 +22,7 @@ import numpy as np
 import polars as pl
 
 from curate import matching, neighbours, outcome, views
+from curate.counted import counted
 from curate.errors import BadInput
 from curate.evalset import EvalFile, read_eval_files, shipped_name
 from curate.likeness import boilerplate
@@ -79,8 +80,8 @@ class Check:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{name} {n:,}" for name, n in self.counts().items())
-        aside = f"; {self.set_aside:,} short follow-ups of eval cases set aside" if self.set_aside else ""
-        return f"{self.pairs_compared:,} pairs of windows compared{aside}; rows by class: {counts}"
+        aside = f"; {counted(self.set_aside, 'short follow-up')} of eval cases set aside" if self.set_aside else ""
+        return f"{counted(self.pairs_compared, 'pair')} of windows compared{aside}; rows by class: {counts}"
 
 
 def check(

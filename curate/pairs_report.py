@@ -249,4 +249,6 @@ def _masses(shown: Shown, rows: Samples) -> Section | None:
         "Answers that many different questions have, such as a refusal or 'I do not know'. The rows stay, but a model learns such "
         "an answer well. Counted on the rows that the semantic step was given, each beside one of its rows."
     )
-    return Section("One answer to many questions", said, (Table(columns, lines, total=shown.masses.height),))
+    return Section(
+        "One answer to many questions", said, (Table(columns, lines, total=shown.masses.height, things="answers"),)
+    )

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -20,9 +21,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
+from curate import ages
 from curate import cache as caches
 from curate.cache import Cache
 from curate.errors import BadInput
+from curate.hands import Helped
 from curate.leaves import Leaf, leaves
 from curate.progress import Progress, silent
 
@@ -32,22 +35,26 @@ if TYPE_CHECKING:
 KINDS = (
     "EMAIL", "URL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "US_ITIN", "IP", "MAC", "CRYPTO", "DATE_OF_BIRTH", "PASSPORT",
     "DRIVER_LICENSE", "BANK_ACCOUNT", "EMPLOYEE_ID", "NHS", "MEDICAL_LICENSE", "API_KEY", "PASSWORD", "USERNAME", "STREET_ADDRESS",
-    "NATIONAL_ID", "MEDICAL_RECORD", "VEHICLE_ID", "DEVICE_ID",
+    "NATIONAL_ID", "MEDICAL_RECORD", "VEHICLE_ID", "DEVICE_ID", "AGE",
 )  # fmt: skip
 
+TELLING = frozenset(KINDS) - {"API_KEY", "PASSWORD", "AGE"}  # beside which an age is somebody's
 NAMED = ("PERSON", "LOCATION", "ORGANIZATION")  # what `with_names` finds besides
 
 LIMITS = """\
 Found: data with a form (e-mail, telephone, card, account and licence numbers, network addresses, keys, English street
-addresses, links that carry a user). Not found here: names of persons, places and organisations (the recipe's `pii: {names: private}` looks for them), addresses in
+addresses, postal codes beside their word, links that carry a user), and the age of a person that stands beside such data in
+one text (within 250 characters, or said of the writer himself or somebody around him). Not found here: names of persons, places and organisations (the recipe's `pii: {names: private}` looks for them), addresses in
 other languages,
 data that is spelt out ("jane at corp dot com"), and numbers that stand without a word that says what they are
-(passport, licence, account, NHS, birth date). A link or domain without user data, a date in a story and the address of a
+(passport, licence, account, NHS, birth date). Ages without anything beside them that tells whose they are, ranges and limits
+of age ("18 or older") and the age of a thing are left alone. A link or domain without user data, a date in a story and the address of a
 loopback or a netmask are not personal data here. Dates of birth of persons in encyclopaedic sentences are left alone."""
 
 THRESHOLD = 0.5
 # Texts are read in windows, so that a megabyte costs a thousand times a kilobyte and no pattern can run away.
 WINDOW, OVERLAP = 8192, 1024
+ALONE = 20_000_000  # characters, some seconds of work, after which more processes are worth their start
 
 ESCAPE = re.compile(r'\\+[nrt"]')
 PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]*_\d+>")
@@ -90,17 +97,16 @@ class Finder:
     threshold: float
     limits: str = field(default=LIMITS, repr=False)
     cache: Cache | None = field(default=None, repr=False, compare=False)
+    processes: int = field(default=1, repr=False, compare=False)  # used where there is much to read
 
     def find(self, texts: Sequence[str], progress: Progress = silent) -> list[Findings]:
         """The findings in each text: sorted, apart from one another. Known texts come from the cache."""
         kind = f"pii:{self.fingerprint}"
-        return caches.remember(self.cache, kind, texts, self._look, _pack, _unpack, progress, step="personal data")
-
-    def _look(self, texts: Sequence[str]) -> list[Findings]:
-        from curate.recognisers import RULES
-
-        chosen = [rule for rule in RULES if rule.kind in self.kinds]
-        return [look(text, chosen, self.threshold) for text in texts]
+        work = partial(_look_in_each, self.kinds, self.threshold)
+        with Helped(work, processes=self.processes, alone=ALONE) as look_in_each:
+            return caches.remember(
+                self.cache, kind, texts, look_in_each, _pack, _unpack, progress, step="personal data"
+            )
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,13 @@ class Sparing(Finder):
         ]
 
 
-def load(*, entities: Iterable[str] | None = None, threshold: float = THRESHOLD, cache: Cache | None = None) -> Finder:
+def load(
+    *,
+    entities: Iterable[str] | None = None,
+    threshold: float = THRESHOLD,
+    cache: Cache | None = None,
+    processes: int = 1,
+) -> Finder:
     """The finder for these kinds (all of `KINDS` unless named). Presidio is loaded at the first new text, not here.
 
     `threshold` is above 0 and at most 1: a score of 0.5 is what a form alone earns when it is rarely anything else, and
@@ -137,17 +149,25 @@ def load(*, entities: Iterable[str] | None = None, threshold: float = THRESHOLD,
         )
     from curate import lookalikes, national_ids, phones, recognisers
 
-    sources = (recognisers.__file__, national_ids.__file__, lookalikes.__file__, phones.__file__, __file__)
+    rooms = (recognisers, national_ids, lookalikes, phones, ages)
+    sources = [*(str(room.__file__) for room in rooms), __file__]
     parts = [version("presidio-analyzer"), version("phonenumbers"), version("tldextract"), *kinds, f"{threshold}"]
     parts += [sha256(Path(path).read_bytes()).hexdigest() for path in sources]
     fingerprint = sha256("\n".join(parts).encode()).hexdigest()[:16]
-    return Finder("patterns", fingerprint, kinds, threshold, cache=cache)
+    return Finder("patterns", fingerprint, kinds, threshold, cache=cache, processes=processes)
 
 
 def _rank(kind: str) -> int:
     if kind not in KINDS:
         raise BadInput(f"unknown kind of personal data: {kind}", hint=", ".join(KINDS))
     return KINDS.index(kind)
+
+
+def _look_in_each(kinds: Collection[str], threshold: float, texts: Sequence[str]) -> list[Findings]:
+    from curate.recognisers import RULES
+
+    chosen = [rule for rule in RULES if rule.kind in kinds]
+    return [ages.beside(look(text, chosen, threshold), TELLING) for text in texts]
 
 
 def look(text: str, rules: "Sequence[Rule]", threshold: float, *, gates: bool = True) -> Findings:

@@ -12,7 +12,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,11 @@ from curate import (
     files,
     iteration,
     iteration_report,
+    other_languages,
     overlap,
     pairs_report,
     replacement,
+    residual,
     surrogates,
     survey,
 )
@@ -88,6 +90,7 @@ def curate(
         return done
     _check_overrides(recipe, read.chats)
     steps = run(read.chats, eval_files, recipe, models, progress, key=key)
+    steps = replace(steps, notes=(*_unread(read.chats, models), *steps.notes))
     if not steps.kept.height:
         raise BadInput(f"no row is left after curation ({_took(steps)})", hint="winnow audit DATA, to see what fails")
     folder = iteration.start(out)
@@ -113,6 +116,12 @@ def curate(
     except Surroundings:
         iteration.discard(out)
         raise
+
+
+def _unread(chats: pl.DataFrame, models: Models) -> tuple[str, ...]:
+    """What the encoder cannot see for the language that rows are in."""
+    said = other_languages.note(other_languages.count(chats), chats.height) if models.encoder.english_only else ""
+    return (said,) if said else ()
 
 
 def restore(
@@ -229,11 +238,28 @@ def _write(
     rows, cases = iteration_report.samples(steps, statement, eval_files, mask)
     shown = pairs_report.choose(steps.found, steps.ledger, pairs_report.thresholds_of(recipe), recipe.keep)
     twins = pairs_report.sections(shown, Samples.of(read.chats, shown.ids(), mask))
+    may_be_left = _residual(read.chats, steps, recipe, models, progress)
     page = iteration_report.report(
-        folder.parent.name, _counts(read, steps), steps, statement, difference, rows, cases, twins
+        folder.parent.name, _counts(read, steps), steps, statement, difference, rows, cases, twins, may_be_left
     )
     files.write_text(folder / "report.html", page.to_html())
     return {name: files.sha256(folder / name) for name in iteration.WRITTEN if (folder / name).exists()}
+
+
+def _residual(
+    chats: pl.DataFrame, steps: Steps, recipe: Recipe, models: Models, progress: Progress
+) -> residual.Residual | None:
+    if not recipe.pii:
+        return None
+    return residual.measure(
+        chats,
+        steps.kept,
+        steps.ledger,
+        models.find_pii,
+        private=recipe.pii.names == "private",
+        as_they_are=recipe.keep,
+        progress=progress,
+    )
 
 
 def _counts(read: files.Read, steps: Steps) -> dict[str, int]:

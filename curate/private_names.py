@@ -12,9 +12,10 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
-from curate import doxxing, names_address
+from curate import ages, doxxing
 from curate.leaves import Leaf
-from curate.pii import KINDS, Finding, Findings
+from curate.naming import address
+from curate.pii import KINDS, TELLING, Finding, Findings
 
 SAME_VALUE = "same value"  # as `replacement` names it
 NAMES = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
@@ -95,8 +96,10 @@ _HOME = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_FORMS = frozenset(KINDS) - {"URL", "USERNAME"}  # everybody knows the handles of the known
-_STREET, _BY_FORM = "STREET_ADDRESS", "StreetAddress"  # an address is found by its form, or by the finder of names
+# Everybody knows the handles and the ages of the known.
+_FORMS = frozenset(KINDS) - {"URL", "USERNAME", "AGE"}
+# An address is found by its form, or by the finder of names.
+_STREET, _BY_FORM = "STREET_ADDRESS", ("StreetAddress", doxxing.POSTAL_CODE, SAME_VALUE)
 
 
 def private(leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[str | None] = ()) -> list[Findings]:
@@ -104,10 +107,11 @@ def private(leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[s
 
     `roles`: who says each turn; without them nobody is taken for the assistant. Places and organisations stay where they stand
     within reach of a private name and complete a combination (`doxxing`); addresses that only the finder of names found, where
-    words before them say that somebody lives or gets mail there.
+    words before them say that somebody lives or gets mail there; ages beside what tells whose they are (`with_identity`).
     """
     found = [tuple(f for f in some if _is_home(leaf, f)) for leaf, some in zip(leaves, found, strict=True)]
-    told = any(_TOLD.search(leaf.text) for leaf in leaves)
+    named = any(f.kind == "PERSON" for some in found for f in some)
+    told = named and any(_TOLD.search(leaf.text) for leaf in leaves)
     known = set(_known(leaves, found, roles))
     telling = [_telling(leaf, findings, told, known) for leaf, findings in zip(leaves, found, strict=True)]
     words = {
@@ -126,8 +130,24 @@ def private(leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[s
         else:
             rest = []
         chosen = {*persons, *rest}
-        out.append(tuple(f for f in findings if f.kind not in NAMES or f in chosen))
+        out.append(with_identity(leaf.text, [f for f in findings if f.kind not in NAMES or f in chosen]))
     return out
+
+
+def with_identity(text: str, findings: Sequence[Finding]) -> Findings:
+    """The findings without the ages of which nothing beside them tells whose they are (`ages.beside`).
+
+    A name tells it, personal data with a form, and where somebody says of himself what he is and where: "a 34-year-old nurse in Leeds".
+    """
+    kept = ages.beside(findings, TELLING | {"PERSON"})
+    towns = [f for f in findings if f.kind == "LOCATION"]
+    if len(kept) == len(findings) or not towns:
+        return kept
+    stays = set(kept)
+    for f in set(findings) - stays:
+        if ages.within(f, towns) and doxxing.SELF.search(text[max(0, f.start - doxxing.REACH) : f.end + doxxing.REACH]):
+            stays.add(f)
+    return tuple(f for f in findings if f in stays)
 
 
 def _around(place: Finding, some: Sequence[Finding]) -> Sequence[Finding]:
@@ -138,10 +158,10 @@ def _around(place: Finding, some: Sequence[Finding]) -> Sequence[Finding]:
 
 def _is_home(leaf: Leaf, f: Finding) -> bool:
     """Whether an address that the finder of names made is said to be somebody's; other findings all are what they are."""
-    if f.kind != _STREET or f.recogniser in (_BY_FORM, SAME_VALUE):
+    if f.kind != _STREET or f.recogniser in _BY_FORM:
         return True
     # An address with a street and a postal code is written down to send something there.
-    if names_address.POSTAL.search(leaf.text[f.start : f.end]):
+    if address.POSTAL.search(leaf.text[f.start : f.end]):
         return True
     return bool(_HOME.search(leaf.label) or _HOME.search(leaf.text[max(0, f.start - BEFORE) : f.start]))
 

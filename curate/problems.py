@@ -16,6 +16,7 @@ import polars as pl
 
 from curate import chats as chat
 from curate import stats, text
+from curate.counted import counted
 from curate.faults.contradictions import MOST_ANSWERS
 from curate.outcome import Outcome
 from curate.report import Cell, Severity
@@ -294,7 +295,7 @@ class Problem:
         return WEIGHT[self.kind.severity] * self.count
 
     def __str__(self) -> str:
-        return f"{self.kind.title}: {self.count:,} of {self.of:,} rows"
+        return f"{self.kind.title}: {self.count:,} of {counted(self.of, 'row')}"
 
 
 def ranked(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -411,8 +412,8 @@ def unusual(
     long = measures.filter(words > long_words)
     open_ended = measures.filter(~pl.col("shape").str.contains(r"assistant(?: \(x\d+\))?$"))
     return [
-        Problem(_with_limit(SHORT, f"at most {short_words:,} words"), tuple(short["row_id"]), of),
-        Problem(_with_limit(LONG, f"more than {long_words:,} words"), tuple(long["row_id"]), of),
+        Problem(_with_limit(SHORT, f"at most {counted(short_words, 'word')}"), tuple(short["row_id"]), of),
+        Problem(_with_limit(LONG, f"more than {counted(long_words, 'word')}"), tuple(long["row_id"]), of),
         Problem(UNANSWERED, tuple(open_ended["row_id"]), of),
     ]
 

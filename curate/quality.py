@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from curate import lengths, outcome, text
+from curate.cache import Cache
 from curate.duplicates.said import sides
 from curate.faults import broken_format, contradictions, cut_off, echoes, misread, off_voice, stock, wrong_language
 from curate.faults.exchanges import Exchange, exchanges
 from curate.faults.labels import label_noise
 from curate.faults.off_question import off_question
+from curate.faults.remembered import Told, told
 from curate.faults.unlike_rest import far_out, without_system
 from curate.outcome import Outcome, Reason
 from curate.report import Cell
@@ -68,6 +70,9 @@ OF_ANSWERS: Mapping[str, Callable[[Exchange], str | None]] = {
     "misread text": misread.misread,
 }
 
+# Words of another machine in an answer: who tunes on them gets them back, whatever the policy is.
+ALWAYS_OFF_POLICY = ("speaks as a model", "unfilled placeholder", "control marks")
+
 Rows = Mapping[str, Mapping[str, Cell]]
 
 
@@ -91,14 +96,17 @@ def faults(
     conflicts: pl.DataFrame | None = None,
     doubles: set[str] | None = None,
     rubric: Rubric | None = None,
+    cache: Cache | None = None,
 ) -> Faults:
     """Look for every named fault; nothing is removed.
 
     `encode` is needed for answers off the question and for label noise, `rubric` for rows off the voice. `conflicts` is what the
-    semantic step lists (`Semantic.conflicts`), `doubles` are the rows that a duplicate step removes.
+    semantic step lists (`Semantic.conflicts`), `doubles` are the rows that a duplicate step removes. A `cache` holds what was
+    told of answers before.
     """
     every = exchanges(chats)
-    found: dict[str, Rows] = {name: of_answers(every, name) for name in OF_ANSWERS}
+    known = told(every, OF_ANSWERS, cache) if cache is not None and cache.usable else None
+    found: dict[str, Rows] = {name: of_answers(every, name, known) for name in OF_ANSWERS}
     by_question = contradictions.conflicts(chats, conflicts, doubles or set())
     found |= {
         "contradiction": by_question[contradictions.CONTRADICTION],
@@ -124,11 +132,19 @@ def faults(
     return Faults({name: rows for name, rows in found.items() if name not in unjudged}, unjudged)
 
 
-def of_answers(every: Sequence[Exchange], name: str) -> dict[str, dict[str, Cell]]:
-    """The rows with an answer that has this fault, each with the first reason, in file order."""
+def off_policy(chats: pl.DataFrame) -> frozenset[str]:
+    """Ids of the rows with one of the faults that no policy allows (`ALWAYS_OFF_POLICY`)."""
+    every = exchanges(chats)
+    return frozenset(row for name in ALWAYS_OFF_POLICY for row in of_answers(every, name))
+
+
+def of_answers(every: Sequence[Exchange], name: str, known: Sequence[Told] | None = None) -> dict[str, dict[str, Cell]]:
+    """The rows with an answer that has this fault, each with the first reason, in file order; `known`: what was told of each."""
     look, found = OF_ANSWERS[name], dict[str, dict[str, Cell]]()
     half = cut_off.inside_words(every) if name == BREAKS_OFF else {}
-    for one in every:
-        if one.row not in found and (why := look(one) or half.get(one.row)):
+    for place, one in enumerate(every):
+        if one.row in found:
+            continue
+        if why := (look(one) if known is None else known[place].get(name)) or half.get(one.row):
             found[one.row] = {"why": why}
     return found

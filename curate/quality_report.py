@@ -4,7 +4,7 @@ sections(found)         # found: curate.audit.Audit
 """
 
 from curate import problems, stats
-from curate.audit import Audit
+from curate.audit import READ, Audit
 from curate.report import Column, Figure, Note, Section, Table
 
 
@@ -19,7 +19,7 @@ def sections(found: Audit) -> tuple[Section, ...]:
     table = Table(
         (
             Column("finding", "code"), Column("what it is"), Column("severity"), Column("rows", "number"),
-            Column("share of rows", "number"), Column("what winnow curate does"),
+            Column(READ, "number"), Column("what winnow curate does"),
         ),
         tuple(
             (name, kind.title, kind.severity, n, Figure.of(stats.wilson(n, of), "%"), kind.todo) for kind, name, n in lines

@@ -154,7 +154,9 @@ def read(path: Path | None) -> Recipe:
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (it is a SafeLoader)
     except FileNotFoundError:
-        raise BadInput("there is no recipe here", where=str(path)) from None
+        raise BadInput(
+            "there is no recipe here", where=str(path), hint="no --recipe at all, for the defaults"
+        ) from None
     except OSError as error:
         raise BadInput(f"the recipe cannot be read: {said(error)}", where=str(path)) from None
     except UnicodeDecodeError:

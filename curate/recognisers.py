@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from curate import lookalikes, national_ids, phones
+from curate import ages, lookalikes, national_ids, phones
 from curate.lookalikes import Span
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def find(rule: Rule, text: str) -> Iterable[Span]:
     """What the rule's recogniser finds in a text, unchecked."""
     if rule.name == "PhoneNumbers":
         return phones.find(text)
+    if rule.kind == ages.KIND:
+        return ages.own(text) if rule.name == ages.OWN else ages.others(text)
     recogniser = _recogniser(rule.name)
     results = recogniser.analyze(text=text, entities=recogniser.supported_entities)
     return [(result.start, result.end, float(result.score)) for result in results]
@@ -132,6 +134,16 @@ STREET = (
     r"(?:,\s(?:[A-Z][a-zA-Z.'’-]+ ?){1,3},?\s[A-Z]{2}\s\d{5}(?:-\d{4})?\b"
     r"|,\s(?:[A-Z][a-zA-Z.'’-]+ ?){1,3},?\s?[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b)?"
 )
+POSTAL_WORDS = (
+    r"\b(?:zip(?:[ _-]?codes?)?|post(?:al)?[ _-]?codes?|eircode|PLZ|Postleitzahl|code postal|c[óo]digo postal)"
+)
+# A code beside its word: "ZIP: 4056", "postcode SW1A 1AA", "PLZ 80331"; "zip file 12345" is none.
+POSTAL_CODE = (
+    rf"(?<={POSTAL_WORDS}"
+    r"[\"']?\s?(?:[:=#]|\bis\b|\b(?:of|in)\b)?\s{0,2}[\"']?)"
+    r"(?:\d{5}(?:-\d{3,4})?|\d{6}|\d{3} \d{2}|\d{4}(?: ?[A-Z]{2})?|\d{3}-\d{4}|\d{2}-\d{3}|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d"
+    r"|[A-Z]\d[\dW] ?[A-Z\d]{4})(?![\w-]|[.,:]\d|\s?(?:files?|folders?|archives?|times|items?|bytes|[KMG]?B)\b)"
+)
 
 PATTERNS: dict[str, dict[str, float]] = {
     "PersonalUrl": {r"\b[a-z][a-z0-9+.-]{1,20}://[^\s<>\"'`\\|^\]]{3,}": 0.8},
@@ -149,6 +161,7 @@ PATTERNS: dict[str, dict[str, float]] = {
     "Handle": {r"(?<![\w@./`\"'\\#$&\[\]{}>=-])@[A-Za-z_](?:[\w.]{1,28}[A-Za-z0-9_])(?![\w@/]|\.\w|-\w)": 0.5},
     "UserWithName": {USER_WITH_NAME: 0.6},
     "StreetAddress": {STREET: 0.4, r"\bP\.? ?O\.? Box \d{1,6}\b": 0.6},
+    "PostalCode": {POSTAL_CODE: 0.3},
 }
 CASED = {
     "KeyWithPrefix",
@@ -214,7 +227,8 @@ RULES = (
           lookalikes.mac, r"\bmac\b|\b(?:hardware|physical|ethernet) address\b"),
     _rule("CRYPTO", "CryptoRecognizer", r"[A-Za-z0-9]{26}"),
     _rule("CRYPTO", "EthereumAddress", r"0[xX][0-9a-fA-F]{40}"),
-    _rule("DATE_OF_BIRTH", "DateOfBirth", r"\d", lookalikes.birth, lookalikes.BIRTH, alone=0, after=12),
+    _rule("DATE_OF_BIRTH", "DateOfBirth", r"\d", lookalikes.birth, lookalikes.BIRTH, alone=0, after=12,
+          stems=("birth", "born", "dob", "d.o", "o.b", "geb", "naissance", "ne le", "né le", "ee le", "ée le", "nac", "nascita", "b.")),
     _rule("PASSPORT", "PassportNumber", r"\d", lookalikes.not_a_date, r"\bpassports?\b|\b(?:Pass|Reisepass)nummer\b", alone=0),
     _rule("DRIVER_LICENSE", "DriverLicense", r"\d", lookalikes.not_a_date, DRIVER_WORDS, alone=0),
     _rule("BANK_ACCOUNT", "BankAccount", r"\d", lookalikes.not_a_date, ACCOUNT_WORDS, alone=0),
@@ -228,6 +242,9 @@ RULES = (
     _rule("USERNAME", "Handle", r"@[A-Za-z_]", lookalikes.handle, SOCIAL_WORDS),
     _rule("USERNAME", "UserWithName", r"(?i)user|login|handle|screen"),
     _rule("STREET_ADDRESS", "StreetAddress", r"\d [A-Z\d]|Box \d|\d[A-Z] [A-Z]", lookalikes.street, HOME_WORDS, before=60),
+    _rule("STREET_ADDRESS", "PostalCode", r"\d", near=POSTAL_WORDS, alone=0, after=0, stems=("zip", "post", "plz", "eircode")),
+    _rule("AGE", ages.OWN, ages.GATE, ages.person),
+    _rule("AGE", ages.OTHERS, ages.GATE, ages.person),
     *(_rule(row.kind, row.name, national_ids.SHORT_GATE if row.name in national_ids.SHORT else national_ids.GATE, row.check, row.near,
             row.alone, before=50, stems=tuple(row.stems.split("|"))) for row in national_ids.IDS),
 )  # fmt: skip

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from curate import ages, outcome, private_names
 from curate import chats as chat
-from curate import outcome, private_names
 from curate.chats import TURN
 from curate.leaves import Leaf, leaves_of, put_back
 from curate.outcome import Outcome, Reason
@@ -212,14 +212,18 @@ def _not_put(findings: Findings, edits: Sequence[Edit]) -> Findings:
 def _everywhere(leaves: Sequence[Leaf], found: Sequence[Findings]) -> list[Findings]:
     """The findings, and every other place in the row where a found value stands by itself."""
     patterns: dict[str, Finding] = {}
+    said: dict[int | None, Finding] = {}
     for leaf, findings in zip(leaves, found, strict=True):
         for f in findings:
             value = leaf.text[f.start : f.end]
+            if f.kind == ages.KIND:
+                said.setdefault(ages.number(value), f)
             if len(value) >= SHORTEST_REPEAT:
                 patterns.setdefault(_loosely(value), f)
     out = []
     for leaf, findings in zip(leaves, found, strict=True):
         more = list(findings)
+        more += _same_ages(leaf, findings, said)
         for pattern, source in patterns.items():
             for match in re.finditer(pattern, leaf.text, re.IGNORECASE):
                 start, end = match.span()
@@ -227,6 +231,15 @@ def _everywhere(leaves: Sequence[Leaf], found: Sequence[Findings]) -> list[Findi
                     more.append(Finding(start, end, source.kind, source.score, SAME_VALUE))
         out.append(merge(more))
     return out
+
+
+def _same_ages(leaf: Leaf, found: Findings, said: Mapping[int | None, Finding]) -> Iterator[Finding]:
+    """Where the row tells one of these ages again as an age: two digits stand for many other things."""
+    for start, end, _ in ages.told(leaf.text) if said else ():
+        at = bisect_right(found, start, key=lambda f: f.end)
+        free = at == len(found) or found[at].start >= end
+        if free and (source := said.get(ages.number(leaf.text[start:end]))):
+            yield Finding(start, end, ages.KIND, source.score, SAME_VALUE)
 
 
 def _loosely(value: str) -> str:

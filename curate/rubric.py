@@ -26,6 +26,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from curate import shipped
 from curate.chats import fingerprint_of
 from curate.errors import BadInput
 from curate.text import normalise
@@ -229,7 +230,7 @@ def read(path: Path) -> Rubric:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BadInput("there is no rubric here", where=str(path)) from None
+        raise BadInput("there is no rubric here", where=str(path), hint=_near(path)) from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError, ValueError) as error:
         raise BadInput(f"the rubric cannot be read: {' '.join(str(error).split())[:200]}", where=str(path)) from None
     if not isinstance(values, dict):
@@ -238,6 +239,15 @@ def read(path: Path) -> Rubric:
     if rubric.exemplars and not (place := exemplar_file(rubric, path)).is_file():
         raise BadInput(f"its exemplars are missing: {place.name}", where=str(path))
     return rubric
+
+
+def _near(path: Path) -> str:
+    """What may have been meant: a file beside it with nearly this name, else the rubrics that ship."""
+    beside = [one.name for one in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    if close := get_close_matches(path.name, beside, n=1, cutoff=0.6):
+        return str(path.parent / close[0])
+    ours = ", ".join(str(one) for one in sorted(shipped.rubrics().glob("*.yaml")))
+    return f"{ours} (it ships with Winnow, to copy and change)"
 
 
 def exemplar_file(rubric: Rubric, path: Path) -> Path:

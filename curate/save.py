@@ -30,6 +30,16 @@ SENTENCES = {
 }
 
 
+def check_place(path: str | Path) -> None:
+    """Before long work: whether `path`, a file or a folder, can be made where it is to be. A sentence where not."""
+    place = next(parent for parent in Path(path).absolute().parents if os.path.lexists(parent))
+    if not place.is_dir():
+        raise BadInput(f"{place} is a file, so nothing can lie in it", where=str(path), hint="another place after -o")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise Surroundings(f"could not be written: {SENTENCES[errno.EACCES]} ({place})", where=str(path),
+                           hint="another place after -o")  # fmt: skip
+
+
 @contextlib.contextmanager
 def replacing(path: str | Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
     """A binary file to write into; at the end of the block it becomes `path`, folders made as needed.

@@ -8,7 +8,7 @@ make two rows equal, and only what is finished can be certified.
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -17,6 +17,7 @@ from curate import calibrations, dedup, outcome, overlap, pii, quality, replacem
 from curate import chats as chat
 from curate.detectors import Models
 from curate.duplicates import found as pairs_found
+from curate.duplicates import stars
 from curate.duplicates.found import Found
 from curate.likeness import pair_language
 from curate.outcome import Outcome
@@ -24,7 +25,7 @@ from curate.overlap import EvalFile
 from curate.overlap_judge import overlap_judge, overlap_rule
 from curate.pairs import Judge
 from curate.progress import Progress, silent
-from curate.recipe import Recipe
+from curate.recipe import Recipe, Toxicity
 from curate.replacement_styles import Invented, Style, masked, numbered
 from curate.surrogates import Key
 
@@ -131,9 +132,9 @@ def _near(rows: pl.DataFrame, recipe: Recipe, models: Models, heard: _Heard, pro
     found, threshold = dedup.near_pairs(rows, seed=recipe.seed, progress=progress), recipe.near.threshold
     if found.beyond:
         heard.notes.append(f"near: {found}")
-    clean = _without_pii(rows, found.pairs, recipe, models)
-    heard.found = heard.found.and_also(pairs_found.of_near(rows, found, threshold, clean))
-    return dedup.decide(rows, found, threshold, without_pii=clean)
+    checked = _checked(rows, found.pairs, recipe, models)
+    heard.found = heard.found.and_also(pairs_found.of_near(rows, found, threshold, checked))
+    return dedup.decide(rows, found, threshold, checked=checked)
 
 
 def _semantic(rows: pl.DataFrame, recipe: Recipe, models: Models, heard: _Heard, progress: Progress) -> Outcome:
@@ -150,22 +151,40 @@ def _semantic(rows: pl.DataFrame, recipe: Recipe, models: Models, heard: _Heard,
         seed=recipe.seed,
         progress=progress,
     )
-    clean = _without_pii(rows, found.pairs, recipe, models)
-    found = replace(found, _without_pii=clean)
+    checked = _checked(rows, found.pairs, recipe, models)
+    found = replace(found, _checked=checked)
     heard.notes += str(found).splitlines()
-    heard.found = heard.found.and_also(pairs_found.of_semantic(rows, found, clean))
+    heard.found = heard.found.and_also(pairs_found.of_semantic(rows, found, checked))
     return found.outcome
 
 
-def _without_pii(rows: pl.DataFrame, found: pl.DataFrame, recipe: Recipe, models: Models) -> Collection[str]:
-    """Of the rows in these pairs those without personal data: of two that say the same, such a one stays.
+def _checked(rows: pl.DataFrame, found: pl.DataFrame, recipe: Recipe, models: Models) -> stars.Checked:
+    """What the recipe's later steps will say of the rows in these pairs: of two that say the same the better one stays.
 
     Only rows in pairs can go, so only they are searched; the later steps find the answers in the cache.
     """
-    if not recipe.pii:
-        return frozenset()
     named = rows.filter(pl.col("id").is_in(pl.concat([found["a"], found["b"]]).unique().to_list()))
-    return frozenset(named["id"]) - frozenset(pii.scan(named, models.find_pii)["row_id"])
+    clean = frozenset[str]()
+    if recipe.pii:
+        clean = frozenset(named["id"]) - frozenset(pii.scan(named, models.find_pii)["row_id"])
+    return stars.Checked(clean, quality.off_policy(named) | _toxic(named, recipe, models))
+
+
+def _toxic(rows: pl.DataFrame, recipe: Recipe, models: Models) -> frozenset[str]:
+    """The rows that the recipe's toxicity step would drop."""
+    if not recipe.toxicity:
+        return frozenset()
+    return frozenset(_drop_toxic(rows, recipe.toxicity, models).removed["id"])
+
+
+def _drop_toxic(rows: pl.DataFrame, wanted: Toxicity, models: Models, progress: Progress = silent) -> Outcome:
+    return toxicity.drop(
+        rows,
+        models.score_toxicity,
+        threshold=wanted.threshold,
+        drop_toxic_queries=wanted.queries,
+        progress=progress,
+    )
 
 
 def _overlap(
@@ -232,18 +251,7 @@ def _steps(
     if recipe.pii:
         steps.append(("pii", lambda rows: _personal(rows, recipe, models, key, heard, progress)))
     if toxic := recipe.toxicity:
-        steps.append(
-            (
-                "toxicity",
-                lambda rows: toxicity.drop(
-                    rows,
-                    models.score_toxicity,
-                    threshold=toxic.threshold,
-                    drop_toxic_queries=toxic.queries,
-                    progress=progress,
-                ),
-            )
-        )
+        steps.append(("toxicity", lambda rows: _drop_toxic(rows, toxic, models, progress)))
     if recipe.exact and recipe.pii:
         steps.append(("exact again", lambda rows: _exact_again(rows, recipe, heard)))
     return steps

@@ -20,7 +20,7 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from curate import phones
+from curate import ages, phones
 from curate.errors import BadInput, Surroundings
 from curate.standins import forms
 from curate.standins.draws import Draw
@@ -110,12 +110,26 @@ class Surrogates:
                 return self._names.place(value)
             case "ORGANIZATION":
                 return self._names.organisation(value)
+            case "AGE":
+                return self._age(value)
         if kind == "STREET_ADDRESS" and value.endswith("."):  # the sentence's full stop, or that of "St."
             return f"{self.of(kind, value[:-1], hint)}."
         bare = phones.same_number(value) if kind == "PHONE" else _bare(value)
         if (kind, bare) not in self._known:
             self._known[kind, bare] = self._fresh(kind, value, bare)
         return self._known[kind, bare] if kind in WRITTEN_ONE_WAY else _as_written(self._known[kind, bare], value)
+
+    def _age(self, value: str) -> str:
+        """Ages of one decade and adulthood all move by the same number, so those that differ stay apart."""
+        age = ages.number(value)
+        if age is None:
+            return self._draw(value, "AGE", 0).like(value)
+        among = ages.group(age)
+        known = {said for original in self._originals if (said := ages.number(original)) in among}
+        first = self._draw(f"{among.start}", "AGE", 0).below(len(among) - 1)
+        steps = [1 + (first + step) % (len(among) - 1) for step in range(len(among) - 1)]
+        free = (by for by in steps if not known & {ages.number(ages.moved(f"{said}", by)) for said in known})
+        return ages.moved(value, next(free, steps[0]))
 
     def _fresh(self, kind: str, value: str, bare: str) -> str:
         for turn in count():

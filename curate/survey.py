@@ -19,6 +19,7 @@ from curate import (
     doxxing,
     files,
     iteration,
+    other_languages,
     overlap,
     pii,
     private_names,
@@ -27,11 +28,13 @@ from curate import (
     toxicity,
 )
 from curate.audit import SAMPLES, Audit, audit
+from curate.cache import Cache
 from curate.datadiff import DataDiff, Measured, diff
 from curate.detectors import Models
 from curate.diversity.looking import Looking
 from curate.errors import BadInput
 from curate.evalset import EvalFile
+from curate.held import held
 from curate.outcome import Outcome
 from curate.page.layout import Layout, laid_out
 from curate.pii import Finder, Sparing
@@ -39,6 +42,7 @@ from curate.progress import Progress, silent
 from curate.rubric import Rubric
 from curate.samples import Mask
 from curate.unchanged import carried, unchanged
+from curate.uncollected import uncollected
 
 StandIns = Mapping[str, Collection[str]]  # row id -> invented values in it
 
@@ -66,6 +70,7 @@ def compared(
     return {"exact": exact, "near": near, "semantic": semantic.outcome}, semantic.conflicts
 
 
+@uncollected()
 def audit_files(
     data: Sequence[Path],
     eval_paths: Sequence[Path],
@@ -84,6 +89,7 @@ def audit_files(
     `samples` rows of each problem can be shown; `with_map` lays out the queries too. `looking` says against which
     files the rows' topics are held.
     """
+    models = held(models)
     read = files.read(data, format=format)
     personal = _sparing(models.find_pii, data)
     eval_files = overlap.read_eval_files(eval_paths, shipped) if eval_paths else []
@@ -117,6 +123,7 @@ def audit_files(
         ).height,
         samples=samples,
         layout=_layout(read.chats, outcomes["pii"].kept, models, progress) if with_map else None,
+        other_languages=other_languages.count(read.chats) if models.encoder.english_only else None,
         diversity=looking.at(read.chats, eval_paths, models, mask(models), progress),
         faults=quality.faults(
             read.chats,
@@ -125,14 +132,21 @@ def audit_files(
             conflicts=conflicts,
             doubles={row for done in copies.values() for row in done.removed["id"]},
             rubric=rubric,
+            cache=_cache(models),
         ),
         bias=bias.measure(
             read.chats,
             scores,
             threshold=threshold,
             scorer=" ".join(filter(None, (models.score_toxicity.bias, models.score_toxicity.limits))),
+            cache=_cache(models),
         ),
     )
+
+
+def _cache(models: Models) -> Cache | None:
+    found: Cache | None = getattr(models.encoder, "cache", None)  # an encoder of another make may have none
+    return found
 
 
 def _layout(chats: pl.DataFrame, masked: pl.DataFrame, models: Models, progress: Progress) -> Layout:

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from curate import files, pairs_report
 from curate import recipe as recipes
+from curate.counted import counted
 from curate.duplicates import found
 from curate.duplicates.found import Line
 from curate.errors import BadInput, Refused
@@ -159,7 +160,7 @@ def agrees(it: Iteration) -> str:
             what = f"the pairs it kept do not give the rows that the ledger says the {step} step removed"
             raise Refused(what, where=str(it.data / found.FILE), hint="curate again into another folder")
         total += told.height
-    return f"{found.FILE} gives the {total:,} near and semantic duplicates of the ledger again"
+    return f"{found.FILE} gives the {counted(total, 'near or semantic duplicate')} of the ledger again"
 
 
 def compared(decided: Thresholds, done: Iteration) -> Iterator[str]:

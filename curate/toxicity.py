@@ -17,6 +17,7 @@ import polars as pl
 
 from curate import chats as chat_frame
 from curate import outcome
+from curate.counted import counted
 from curate.outcome import Outcome, Reason
 from curate.progress import Progress, silent
 from curate.toxic.embedded import LIMITS, load, read_groups
@@ -52,10 +53,12 @@ class Counts:
     unscored: Mapping[str, int]  # reason -> turns
 
     def __str__(self) -> str:
-        toxic = ", ".join(f"{role} {n:,} in {self.toxic_rows[role]:,} rows" for role, n in self.toxic_turns.items())
+        toxic = ", ".join(
+            f"{role} {n:,} in {counted(self.toxic_rows[role], 'row')}" for role, n in self.toxic_turns.items()
+        )
         blank = ", ".join(f"{why} {n:,}" for why, n in self.unscored.items())
         return (
-            f"{self.turns:,} turns at threshold {self.threshold:g}: toxic {toxic or 'none'}; "
+            f"{counted(self.turns, 'turn')} at threshold {self.threshold:g}: toxic {toxic or 'none'}; "
             f"unscored {sum(self.unscored.values()):,}" + (f" ({blank})" if blank else "")
         )
 

@@ -25,6 +25,7 @@ from curate.certificate import Statement
 from curate.certifying import stated
 from curate.certifying.recheck import Recheck, recheck
 from curate.certifying.reread import read_rows
+from curate.counted import counted
 from curate.encoder import Encoder
 from curate.errors import BadInput, Refused
 from curate.evalset import EvalFile, read_eval_files, shipped_name
@@ -64,8 +65,8 @@ class Verdict:
         less = ", ".join(self.weaker)
         weaker = f"; weaker than the default rule ({less})" if less else ""
         first = (
-            f"The certificate holds: {self.train_file} ({self.rows:,} rows) has no overlap with "
-            f"{', '.join(self.eval_files)} under its rule ({self.pairs_compared:,} pairs compared{highest})."
+            f"The certificate holds: {self.train_file} ({counted(self.rows, 'row')}) has no overlap with "
+            f"{', '.join(self.eval_files)} under its rule ({counted(self.pairs_compared, 'pair')} compared{highest})."
         )
         said = [first, f"rule: {self.rule.thresholds()}{weaker}", f"signature: {self.standing}"]
         if self.outside:
@@ -230,7 +231,7 @@ def _check_overlap(found: Recheck, ids: Sequence[str], train_file: Path) -> None
     bad = [f"row {ids[row]} is a {name} of an eval case" for row, name in found.overlapping.items()]
     bad += [f"row {ids[row]} cannot be compared" for row in found.not_comparable]
     if bad:
-        more = f", and so are {len(bad) - 1:,} rows more" if len(bad) > 1 else ""
+        more = f", and {counted(len(bad) - 1, 'row')} more" if len(bad) > 1 else ""
         raise Refused(f"the certificate is wrong: {bad[0]}{more}", where=str(train_file), hint=certificate.CURATE)
 
 

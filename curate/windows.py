@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curate.counted import counted
+
 Vectors = npt.NDArray[np.float32]
 
 OVERLAP = 0.25  # of a window's tokens, at least, are in the next window too
@@ -51,7 +53,9 @@ class Windows:
 
     def __str__(self) -> str:
         missing = len(self.without_window)
-        return f"{len(self):,} windows of {self.texts:,} texts" + (f", {missing:,} not comparable" if missing else "")
+        return f"{counted(len(self), 'window')} of {counted(self.texts, 'text')}" + (
+            f", {missing:,} not comparable" if missing else ""
+        )
 
     @property
     def without_window(self) -> npt.NDArray[np.int64]:

@@ -4,15 +4,19 @@
     finder.find(["I am Jane Doe, jane@corp.example"])     # PERSON and EMAIL
 
 Where both lay claim to the same letters the form wins, so a name never grows an address of mail by its neighbour; only a whole
-postal address takes in the street that it holds. Which names count is asked later (`private_names`).
+postal address takes in the street that it holds, and one that is written in parts is one finding (`naming/blocks.py`). Which names
+count is asked later (`private_names`). An age beside a name is somebody's, as one beside data with a form is.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import Protocol
 
-from curate.pii import NAMED, PLACEHOLDER, Finder, Finding, Findings, merge
+from curate import ages, private_names
+from curate.naming import block_parts, blocks
+from curate.pii import NAMED, PLACEHOLDER, Finder, Finding, Findings, look, merge
 from curate.progress import Progress, silent
 
 ADDRESS, STREET = "ADDRESS", "STREET_ADDRESS"
@@ -39,13 +43,25 @@ class WithNames(Finder):
 
     def find(self, texts: Sequence[str], progress: Progress = silent) -> list[Findings]:
         found = zip(texts, self.forms.find(texts, progress), self.names.find(texts, progress), strict=True)
-        return [_together(text, formed, named) for text, formed, named in found]
+        return [
+            self._with_ages(text, blocks.joined(text, _together(text, formed, named))) for text, formed, named in found
+        ]
+
+    def _with_ages(self, text: str, found: Findings) -> Findings:
+        """The ages beside names too; the finder of forms tells of those beside forms."""
+        from curate.recognisers import RULES
+
+        if ages.KIND not in self.kinds or not any(f.kind in ("PERSON", "LOCATION") for f in found):
+            return found
+        said = look(text, [rule for rule in RULES if rule.kind == ages.KIND], self.threshold)
+        return private_names.with_identity(text, merge([*found, *said])) if said else found
 
 
 def with_names(forms: Finder, names: NameFinder) -> WithNames:
     """Both as one finder, under a fingerprint of its own."""
-    fingerprint = sha256(f"{forms.fingerprint} {names.fingerprint} 1".encode()).hexdigest()[:16]
-    limits = f"{forms.limits}\n{names.limits}"
+    rooms = [sha256(Path(str(room.__file__)).read_bytes()).hexdigest() for room in (blocks, block_parts)]
+    fingerprint = sha256(" ".join([forms.fingerprint, names.fingerprint, "3", *rooms]).encode()).hexdigest()[:16]
+    limits = f"{forms.limits}\n{names.limits}\nAn age counts beside a name too."
     return WithNames(
         f"{forms.name} and {names.name}",
         fingerprint,

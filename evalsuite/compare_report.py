@@ -9,6 +9,7 @@ from dataclasses import replace
 import polars as pl
 
 from curate import datadiff_report, plots
+from curate.counted import counted
 from curate.datadiff import DataDiff
 from curate.report import Block, Cell, Column, Fact, Figure, Note, Pair, Plot, Report, Section, Table
 from curate.report.excerpt import excerpt
@@ -48,7 +49,7 @@ def _figures(model: ModelDiff) -> Section:
     blocks += [Note(note) for note in model.notes]
     blocks.append(
         Note(
-            f"Paired by case; {len(model.changes)} figures were compared. A verdict survives Holm's correction for that "
+            f"Paired by case; {counted(len(model.changes), 'figure was', 'figures were')} compared. A verdict survives Holm's correction for that "
             "number; intervals are of 95 % each, uncorrected. Inconclusive is not equal: the cases do not suffice to say. "
             f"Figures over fewer than {compare.FEWEST} templates, and means over fewer than {compare.FEWEST} pairs, are not tested."
         )

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from curate import certificate
+from curate.counted import counted
 from evalsuite.figures import Metric
 from evalsuite.model import BATCH, Facts
 from evalsuite.suite import TABLE, Suite
@@ -54,11 +55,11 @@ class Evaluation:
     def __str__(self) -> str:
         adapter = f" with adapter {self.model.adapter[:12]}" if self.model.adapter else ""
         total = sum(self.asked.values())
-        lines = [f"{self.model.name}{adapter}: {total:,} completions in {self.seconds:.1f} s"]
+        lines = [f"{self.model.name}{adapter}: {counted(total, 'completion')} in {self.seconds:.1f} s"]
         lines += [f"  {metric}" for metric in self.metrics]
         for suite, faults in self.faults.items():
             said = ", ".join(f"{fault} {n:,}" for fault, n in faults.items())
-            lines.append(f"  {suite}: of {self.asked[suite]:,} completions: {said}")
+            lines.append(f"  {suite}: of {counted(self.asked[suite], 'completion')}: {said}")
         lines += [f"  {sentence}" for sentence in self.uncertified()]
         lines += [f"  note: {note}" for note in self.notes]
         if self.folder:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
+from curate.counted import counted
 from curate.stats import Interval, t_interval, wilson
 
 
@@ -47,7 +48,7 @@ def clustered(values: Sequence[float], clusters: Sequence[str], confidence: floa
         return Interval(mean, None, None, n, "clustered t", confidence, note="one template has no interval")
     se = (count / (count - 1) * math.fsum(total * total for total in sums.values())) ** 0.5 / n
     half = float(stdtrit(count - 1, (1 + confidence) / 2)) * se
-    note = f"{count} templates"
+    note = counted(count, "template")
     return _no_spread(Interval(mean, mean - half, mean + half, n, "clustered t", confidence, se, note))
 
 
@@ -68,7 +69,7 @@ def _clustered_share(values: Sequence[float], clusters: Sequence[str]) -> Interv
     half = z * (share * (1 - share) / effective + z * z / (4 * effective**2)) ** 0.5 / shrink
     low = 0.0 if share == 0 else max(0.0, centre - half)
     high = 1.0 if share == 1 else min(1.0, centre + half)
-    return Interval(share, low, high, len(values), "Wilson, clustered", se=found.se, note=f"{count} templates")
+    return Interval(share, low, high, len(values), "Wilson, clustered", se=found.se, note=counted(count, "template"))
 
 
 def _no_spread(found: Interval) -> Interval:

@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from curate import chats as chat
+from curate.counted import counted
 from curate.errors import BadInput
 from curate.leaves import leaves
 from curate.pii import Finder, find_in_leaves, mask
@@ -96,13 +97,19 @@ def suite(
         return judge(cases, completions, finder, known, own)
 
     notes = []
-    notes.append(f"{len(known.patterns):,} values of the training rows are looked for" if known.patterns else NO_VALUES)
-    if known.too_short:
-        notes.append(f"{known.too_short:,} values of fewer than {SHORTEST} characters are not looked for")
-    if probes:
-        notes.append(
-            f"{len(probes):,} probes are drawn from training rows on purpose and stand outside the certificate"
+    notes.append(
+        counted(
+            len(known.patterns),
+            "value of the training rows is looked for",
+            "values of the training rows are looked for",
         )
+        if known.patterns
+        else NO_VALUES
+    )
+    if known.too_short:
+        notes.append(f"{counted(known.too_short, 'value')} of fewer than {SHORTEST} characters not looked for")
+    if probes:
+        notes.append(f"{counted(len(probes), 'probe')} drawn from training rows on purpose, outside the certificate")
     named = (f"{finder.name} {finder.fingerprint}",)
     return Suite("leakage", cases, files, MEASURES, score, named, tuple(notes), (finder.limits,))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
+from curate.counted import counted
 from curate.report import Block, Column, Fact, Figure, Finding, Note, Report, Section, Table
 from curate.report.excerpt import excerpt
 from evalsuite.evaluation import Evaluation
@@ -111,7 +112,7 @@ def _section(found: Evaluation, suite: Suite, mask: Mask) -> Section:
         blocks.append(Finding("warning", f"Completions with a fault: {said}", count=sum(faults.values())))
     blocks += _wrong(found.cases.filter(pl.col("suite") == suite.name), suite, mask)
     blocks += [Note(" ".join(note.split())) for note in (*suite.notes, *suite.limits)]
-    return Section(suite.name.capitalize(), f"{len(suite.cases):,} cases.", tuple(blocks))
+    return Section(suite.name.capitalize(), f"{counted(len(suite.cases), 'case')}.", tuple(blocks))
 
 
 def _wrong(cases: pl.DataFrame, suite: Suite, mask: Mask) -> list[Block]:

@@ -17,6 +17,7 @@ from benchmarks import machine
 from benchmarks.overlap import baselines, judging, pairs
 from benchmarks.overlap import measure as overlap_measure
 from benchmarks.planted import measure as planted_measure
+from benchmarks.scale import measure as scale_measure
 from curate import calibrations, overlap, shipped
 from curate.errors import BadInput
 
@@ -39,6 +40,20 @@ def test_without_data_only_the_planted_faults_are_measured(tmp_path: Path) -> No
     assert every.absent("overlap", tmp_path) == ["overlap/contamination_pairs.jsonl.gz"]
     assert "--data" not in every.command("planted", tmp_path)
     assert str(tmp_path) in every.command("overlap", tmp_path)
+
+
+def test_a_folder_to_work_in_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worked_in = list[Path]()
+
+    def one(folder: Path, *_: int) -> Any:
+        worked_in.append(folder)
+        raise OSError("not measured here")
+
+    monkeypatch.setattr(scale_measure, "one", one)
+    monkeypatch.setattr(sys, "argv", ["measure.py", "--work", str(tmp_path / "a" / "b"), "--sizes", "0.1"])
+    with pytest.raises(SystemExit, match="nothing was measured"):
+        scale_measure.main()
+    assert worked_in[0].parent == tmp_path / "a" / "b"
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from curate import files
+from curate.counted import counted
 from curate.errors import BadInput, Surroundings
 from curate.iteration import json_text
 from curate.save import said
@@ -50,7 +51,7 @@ class Trained:
 
     def __str__(self) -> str:
         losses, m = self.manifest["losses"], self.manifest
-        head = f"{self.path}: {m['adapter']['parameters']:,} weights, {m['data']['rows']:,} rows, {len(losses):,} steps"
+        head = f"{self.path}: {m['adapter']['parameters']:,} weights, {counted(m['data']['rows'], 'row')}, {counted(len(losses), 'step')}"
         loss = f"loss     {losses[0]:.4f} at the first step, {losses[-1]:.4f} at the last"
         return "\n".join([head, loss, m["sheet"], *(f"note     {note}" for note in m["notes"])])
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from curate import files
 from curate.chats import fingerprint_of
+from curate.counted import counted
 from curate.errors import BadInput, Surroundings, WinnowError
 from train.options import Options
 
@@ -123,7 +124,7 @@ def load(folder: Path, name: str | Path, device: str) -> Any:
         )
         if told["missing_keys"]:
             missing = sorted(told["missing_keys"])
-            what = f"is not a whole causal language model: {len(missing)} of its weights are missing ({missing[0]})"
+            what = f"is not a whole causal language model: {counted(len(missing), 'of its weights is', 'of its weights are')} missing ({missing[0]})"
             raise BadInput(what, where=str(name))
         return model.to(device)
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from curate.counted import counted
+
 LIMITS = """\
 - Nothing here says that the adapter is better than its base. `winnow eval` measures that; `winnow diff` compares.
 - The certificate states that the training rows do not overlap with the eval files named above, under its rule. An eval
@@ -26,7 +28,7 @@ def card(manifest: Mapping[str, Any], cost: Mapping[str, Any]) -> str:
         base["name"] if base["name"].count("/") == 1 and base["name"][0] not in "./~" else PurePath(base["name"]).name
     )
     evals = "\n".join(
-        f"- `{_code(e['name'])}` ({e['cases']:,} cases, SHA-256 `{e['sha256']}`)" for e in data["eval_files"]
+        f"- `{_code(e['name'])}` ({counted(e['cases'], 'case')}, SHA-256 `{e['sha256']}`)" for e in data["eval_files"]
     )
     signature = _signature(data)
     return f"""---
@@ -38,7 +40,7 @@ tags: [lora, winnow]
 
 # LoRA adapter for {_line(name)}
 
-Trained with Winnow {manifest["winnow"]} on {data["rows"]:,} certified rows, {len(manifest["losses"]):,} steps.
+Trained with Winnow {manifest["winnow"]} on {counted(data["rows"], "certified row")}, {counted(len(manifest["losses"]), "step")}.
 
 ## Data
 
@@ -72,6 +74,7 @@ Turns end with token {manifest["end_of_turn"]["id"]} (`{_code(manifest["end_of_t
 ```python
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
+from curate.counted import counted
 
 base = AutoModelForCausalLM.from_pretrained({_quoted(name)})
 model = PeftModel.from_pretrained(base, "path/to/this/folder")

@@ -14,6 +14,7 @@ from typing import Any
 
 from curate import files
 from curate.certificate import Statement, check_bytes, opened, tool_version
+from curate.counted import counted
 from curate.errors import BadInput, Refused
 from curate.iteration import Iteration
 from curate.progress import Progress, silent
@@ -105,10 +106,10 @@ class Prepared:
         dropped = f", {len(self.dropped):,} dropped as too long" if self.dropped else ""
         return "\n".join(
             [
-                f"rows     {d['rows']:,} of {self.iteration.path}{dropped}; the longest has {t['longest_row']:,} tokens",
-                f"tokens   {t['real']:,} over {self.options.epochs} epochs, {t['supervised_share']:.1%} supervised",
+                f"rows     {d['rows']:,} of {self.iteration.path}{dropped}; the longest has {counted(t['longest_row'], 'token')}",
+                f"tokens   {t['real']:,} over {counted(self.options.epochs, 'epoch')}, {t['supervised_share']:.1%} supervised",
                 f"padding  {t['padding_efficiency']:.1%} of all positions are real",
-                f"steps    {d['steps']:,} of up to {self.options.batch_rows} rows",
+                f"steps    {d['steps']:,} of up to {counted(self.options.batch_rows, 'row')}",
                 f"adapter  {d['trainable_parameters']:,} weights on {self.base}, rank {self.options.rank}",
                 f"time     {seconds}{price}; {d['gflop_per_token']:.4g} GFLOP a token",
                 *(f"note     {note}" for note in self.notes),
@@ -221,9 +222,7 @@ def _by_length(rows: Sequence[Rendered], limit: int | None, options: Options) ->
     if long and (options.too_long == "refuse" or not kept):
         shown = ", ".join(f"{row.row_id} has {len(row.ids):,}" for row in long[:SHOWN])
         more = f" and {len(long) - SHOWN:,} more" if len(long) > SHOWN else ""
-        what = (
-            f"{len(long):,} of {len(rows):,} rows are longer than {limit:,} tokens ({shown}{more}); no row is ever cut"
-        )
+        what = f"{counted(len(long), f'of {len(rows):,} rows is', f'of {len(rows):,} rows are')} longer than {limit:,} tokens ({shown}{more}); no row is ever cut"
         raise BadInput(what, hint="--too-long drop" if kept else "a larger --max-length, or a base that reads more")
     if not kept:
         raise BadInput("the training file holds no row")
@@ -248,14 +247,16 @@ def _notes(
 ) -> list[str]:
     notes = []
     if dropped:
-        notes.append(f"{len(dropped):,} rows longer than {limit:,} tokens were dropped ({_some(dropped)})")
+        notes.append(
+            f"{counted(len(dropped), f'row longer than {limit:,} tokens was', f'rows longer than {limit:,} tokens were')} dropped ({_some(dropped)})"
+        )
     if len(steps) < FEW_STEPS:
         notes.append(
-            f"only {len(steps)} optimiser steps: little will change (more --epochs, or a smaller --batch-rows)"
+            f"only {counted(len(steps), 'optimiser step')}: little will change (more --epochs, or a smaller --batch-rows)"
         )
     if spelled := render.control_tokens_in_text(tokenizer, chats):
         notes.append(
-            f"{len(spelled):,} rows spell out a control token of the tokenizer, which reads it as one ({_some(spelled)})"
+            f"{counted(len(spelled), 'row spells', 'rows spell')} out a control token of the tokenizer, which reads it as one ({_some(spelled)})"
         )
     if (end := render.end_of_turn(kept)) != tokenizer.eos_token_id:
         token = tokenizer.convert_ids_to_tokens(end)

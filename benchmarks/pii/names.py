@@ -20,7 +20,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from curate import names, names_presidio  # noqa: E402
+from curate import names  # noqa: E402
+from curate.naming import presidio  # noqa: E402
 from curate.pii import Findings  # noqa: E402
 from curate.stats import wilson  # noqa: E402
 
@@ -39,7 +40,7 @@ def main() -> None:
     options = parser.parse_args()
     finders: dict[str, Any] = {"winnow": names.load(options.model, threshold=options.threshold)}
     if options.finder:
-        finders[options.finder] = names_presidio.named(options.finder)
+        finders[options.finder] = presidio.named(options.finder)
     for name, finder in finders.items():
         print(f"# {name}: {finder.name} {finder.fingerprint}, threshold {finder.threshold}\n")
         written(finder, options.calibration)

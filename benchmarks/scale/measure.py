@@ -67,6 +67,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put table and plot into README.md")
     asked = parser.parse_args()
     done: list[Measured] = []
+    if asked.work is not None:
+        asked.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=asked.work) as folder:
         for size in asked.sizes:
             try:

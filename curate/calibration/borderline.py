@@ -18,6 +18,7 @@ import polars as pl
 from curate import calibrations, files, iteration, overlap, save, views
 from curate import chats as chat
 from curate.calibration.labelled import BORDERLINE
+from curate.counted import counted
 from curate.detectors import Models
 from curate.errors import BadInput
 from curate.evalset import EvalFile, read_eval_files
@@ -42,7 +43,7 @@ class Exported:
         return asdict(self)
 
     def __str__(self) -> str:
-        lines = [f"{self.path}: {self.pairs:,} of {self.candidates:,} pairs, those nearest to the threshold"]
+        lines = [f"{self.path}: {self.pairs:,} of {counted(self.candidates, 'pair')}, those nearest to the threshold"]
         lines += [f"  {self.unscored:,} without a probability left out"] if self.unscored else []
         lines += [f"  {self.without_text:,} left out: the row has several such fields"] if self.without_text else []
         lines += [

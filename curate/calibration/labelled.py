@@ -16,6 +16,7 @@ from typing import Any
 
 from curate import text
 from curate.chats import fingerprint_of
+from curate.counted import counted
 from curate.errors import BadInput
 from curate.layouts.containers import look
 from curate.layouts.records import readable, records
@@ -69,7 +70,7 @@ class Labelled:
         named = ", ".join(f"{name} {counts[name]:,}" for name in CLASSES if counts[name])
         more = [f"{self.unlabelled:,} without a label"] if self.unlabelled else []
         more += [f"{self.repeated:,} repeated"] if self.repeated else []
-        return "; ".join([f"{self.path}: {len(self.pairs):,} labelled pairs ({named or 'none'})", *more])
+        return "; ".join([f"{self.path}: {counted(len(self.pairs), 'labelled pair')} ({named or 'none'})", *more])
 
 
 def read(path: Path) -> Labelled:

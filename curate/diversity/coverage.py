@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate import stats
+from curate.cache import Cache
 from curate.diversity import topic_names, topic_tree
 from curate.diversity.row_vectors import RowVectors
 from curate.stats import Interval
@@ -89,16 +90,23 @@ class _Reach:
     cosine: Floats
 
 
-def cover(training: RowVectors, reference: RowVectors, *, name: str = "reference", seed: int = 0) -> Coverage:
+def cover(
+    training: RowVectors,
+    reference: RowVectors,
+    *,
+    name: str = "reference",
+    seed: int = 0,
+    cache: Cache | None = None,
+) -> Coverage:
     """Compare the reference's topics with the training rows; both need a row at least."""
     some = reference.sample(MOST, seed)
     distinct, owner = _distinct(some.vectors)
     rows, _ = _distinct(training.vectors)
     reach = _reach(training.vectors, rows, some.vectors[distinct])
-    tree = topic_tree.grow(some.vectors[distinct], count=how_many(len(distinct)), seed=seed)
+    tree = topic_tree.grow(some.vectors[distinct], count=how_many(len(distinct)), seed=seed, cache=cache)
     # A gap may lie anywhere, so what no topic holds goes to the nearest one here.
     label = (some.vectors @ tree.centres.T).argmax(axis=1) if tree.count else np.zeros(len(some), np.int64)
-    words = topic_names.words(some.queries, label)
+    words = topic_names.words(some.queries, label, cache=cache)
     short, none = reach.shortfall[owner], (reach.near == 0)[owner]
     gaps = [
         _gap(training, some, np.flatnonzero(label == topic), reach, owner, words.get(topic, ()))

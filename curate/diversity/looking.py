@@ -13,6 +13,7 @@ import polars as pl
 
 from curate import chats as chat
 from curate import overlap
+from curate.cache import Cache
 from curate.detectors import Models
 from curate.diversity import briefs, topic_namer
 from curate.diversity.measure import Diversity, measure
@@ -42,7 +43,8 @@ class Looking:
         files = overlap.read_eval_files(paths) if paths else []
         reference = _together(files)
         name = ", ".join(file.name for file in files)
-        found = measure(chats, models.encoder.encode, reference=reference, name=name, mask=mask)
+        cache: Cache | None = getattr(models.encoder, "cache", None)  # an encoder of another make may have none
+        found = measure(chats, models.encoder.encode, reference=reference, name=name, mask=mask, cache=cache)
         if found is None:
             return None
         if self.namer is not None:

@@ -16,13 +16,14 @@ import numpy.typing as npt
 import polars as pl
 
 from curate import stats
+from curate.cache import Cache
 from curate.diversity import coverage, nearest_other, openings, row_vectors, spread, topic_names, topic_tree, vendi
 from curate.diversity.briefs import Briefs
 from curate.diversity.coverage import Coverage
 from curate.diversity.nearest_other import Cosines
 from curate.diversity.row_vectors import RowVectors
 from curate.diversity.topic_tree import NOISE, Labels, TopicTree
-from curate.faults.languages import told
+from curate.faults.languages import all_told
 from curate.samples import Mask, Samples
 from curate.stats import Interval
 from curate.windows import Encode
@@ -104,27 +105,31 @@ def measure(
     name: str = "reference",
     mask: Mask | None = None,
     seed: int = 0,
+    cache: Cache | None = None,
 ) -> Diversity | None:
-    """Topics, figures, and coverage of a `reference`; None where no row can be read. Without `mask` no text is shown."""
+    """Topics, figures, and coverage of a `reference`; None where no row can be read. Without `mask` no text is shown.
+
+    A `cache` holds what was worked out before of the same vectors and queries.
+    """
     rows = row_vectors.of(chats, encode)
     if not len(rows):
         return None
-    tree = topic_tree.grow(rows.vectors, seed=seed)
-    figures = _figures("these rows", rows, tree.labels, chats, seed)
-    topics = _topics(rows, tree, figures.cosines)
+    tree = topic_tree.grow(rows.vectors, seed=seed, cache=cache)
+    figures = _figures("these rows", rows, tree.labels, chats, seed, cache)
+    topics = _topics(rows, tree, figures.cosines, cache)
     beside = found = shown = None
     other = row_vectors.of(reference, encode) if reference is not None else None
     if reference is not None and other is not None and len(other):
-        found = coverage.cover(rows, other, name=name, seed=seed)
-        beside = _beside(rows, other, tree, chats, reference, name, seed)
+        found = coverage.cover(rows, other, name=name, seed=seed, cache=cache)
+        beside = _beside(rows, other, tree, chats, reference, name, seed, cache)
         shown = Samples.of(reference, [row for gap in found.gaps for row in gap.queries], mask)
     wanted = [row for topic in topics for row in topic.typical]
     wanted += [row for gap in found.gaps for row, _ in gap.nearest] if found else []
     return Diversity(rows, tree, topics, figures, Samples.of(chats, wanted, mask), beside, found, shown)
 
 
-def _topics(rows: RowVectors, tree: TopicTree, cosines: Cosines) -> tuple[Topic, ...]:
-    words = topic_names.words(rows.queries, tree.labels)
+def _topics(rows: RowVectors, tree: TopicTree, cosines: Cosines, cache: Cache | None) -> tuple[Topic, ...]:
+    words = topic_names.words(rows.queries, tree.labels, cache=cache)
     typical = topic_names.typical(rows.vectors, tree.labels, tree.centres, rows.queries, TYPICAL)
     out = []
     for number, theme in enumerate(tree.themes):
@@ -133,8 +138,8 @@ def _topics(rows: RowVectors, tree: TopicTree, cosines: Cosines) -> tuple[Topic,
         near = float(np.median(cosines[mine])) if len(cosines) == len(rows) else None
         share = stats.wilson(len(mine), len(rows))
         ids = tuple(rows.ids[place] for place in typical[number])
-        vectors = rows.vectors[mine]
-        out.append(Topic(number, theme, words.get(number, ()), len(mine), share, vendi.interval(vectors), near, ids))
+        score = vendi.interval(rows.vectors[mine], cache=cache)
+        out.append(Topic(number, theme, words.get(number, ()), len(mine), share, score, near, ids))
     return tuple(out)
 
 
@@ -146,6 +151,7 @@ def _beside(
     reference: pl.DataFrame,
     name: str,
     seed: int,
+    cache: Cache | None,
 ) -> tuple[Figures, Figures]:
     """Both sets at the size of the smaller one, by the topics of the rows."""
     size = min(len(rows), len(other))
@@ -153,14 +159,16 @@ def _beside(
     for title, some, frame in (("these rows", rows, chats), (name, other, reference)):
         drawn = some.sample(size, seed)
         labels = (drawn.vectors @ tree.centres.T).argmax(axis=1) if tree.count else np.zeros(size, np.int64)
-        pair.append(_figures(title, drawn, labels.astype(np.int64), frame, seed))
+        pair.append(_figures(title, drawn, labels.astype(np.int64), frame, seed, cache))
     return pair[0], pair[1]
 
 
-def _figures(name: str, rows: RowVectors, labels: Labels, chats: pl.DataFrame, seed: int) -> Figures:
-    cosines = nearest_other.cosines(rows.vectors, seed=seed)
+def _figures(
+    name: str, rows: RowVectors, labels: Labels, chats: pl.DataFrame, seed: int, cache: Cache | None
+) -> Figures:
+    cosines = nearest_other.cosines(rows.vectors, seed=seed, cache=cache)
     opened = openings.openings(rows.queries)
-    spoken = languages(rows.queries)
+    spoken = languages(rows.queries, cache)
     long = [float(len(query.split())) for query in rows.queries]
     turns = chats.filter(pl.col("id").is_in(rows.ids)).select(
         pl.col("turns").list.eval(pl.element().struct.field("role") == "user").list.sum().alias("asked")
@@ -169,7 +177,7 @@ def _figures(name: str, rows: RowVectors, labels: Labels, chats: pl.DataFrame, s
     return Figures(
         name=name,
         rows=len(rows),
-        vendi=vendi.interval(rows.vectors),
+        vendi=vendi.interval(rows.vectors, cache=cache),
         nearest=stats.bootstrap(cosines.tolist(), np.median, DRAWS, seed),
         topics=spread.effective(by_topic, seed=seed),
         requests=stats.wilson(opened.total(), len(rows)),
@@ -190,8 +198,9 @@ def _quartiles(values: npt.NDArray[np.float64]) -> float:
     return float(third / max(1.0, first))
 
 
-def languages(queries: Sequence[str]) -> dict[str, int]:
+def languages(queries: Sequence[str], cache: Cache | None = None) -> dict[str, int]:
     """Rows by language, most first: by small words for Latin script, else by script; `NOT_TOLD` is its own count."""
-    found = pl.Series([told(query[:READ_FOR_LANGUAGE]) or NOT_TOLD for query in queries], dtype=pl.String)
+    starts = [query[:READ_FOR_LANGUAGE] for query in queries]
+    found = pl.Series([one or NOT_TOLD for one in all_told(starts, cache)], dtype=pl.String)
     counts = found.value_counts(name="n").sort(["n", ""], descending=[True, False])
     return dict(counts.iter_rows())

@@ -9,6 +9,8 @@ is looked at, each against all; how many is said with the figure.
 import numpy as np
 import numpy.typing as npt
 
+from curate.cache import Cache
+from curate.diversity.remembered import kept
 from curate.windows import Vectors
 
 BLOCK = 2048
@@ -17,11 +19,17 @@ MOST = 30_000  # rows that are all compared with each other
 Cosines = npt.NDArray[np.float32]
 
 
-def cosines(vectors: Vectors, *, seed: int = 0, block: int = BLOCK) -> Cosines:
+def cosines(vectors: Vectors, *, seed: int = 0, block: int = BLOCK, cache: Cache | None = None) -> Cosines:
     """Of unit vectors [n, d], for each row (or sampled row, beyond MOST) the highest cosine to another row; empty below two."""
     if len(vectors) < 2:
         return np.empty(0, np.float32)
-    return _of_all(vectors, block) if len(vectors) <= MOST else _of_some(vectors, seed, block)
+
+    def look() -> list[float]:
+        found = _of_all(vectors, block) if len(vectors) <= MOST else _of_some(vectors, seed, block)
+        numbers: list[float] = found.tolist()
+        return numbers
+
+    return np.asarray(kept(cache, f"nearest/{seed}/{block}", vectors, look), np.float32)
 
 
 def _of_all(vectors: Vectors, block: int) -> Cosines:

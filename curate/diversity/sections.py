@@ -3,6 +3,8 @@
 sections(found)            # for `winnow audit`; () where nothing was measured
 """
 
+from functools import lru_cache
+
 from curate import plots
 from curate.diversity import vendi
 from curate.diversity.coverage import Coverage, Gap
@@ -53,7 +55,7 @@ def _topics(found: Diversity) -> Section:
     ]
     largest = sorted(found.topics, key=lambda topic: topic.number)[:20]
     numbers = Table((Column("topic"), Column("rows", "number")), tuple((topic.name, topic.rows) for topic in largest))
-    picture = plots.bars([topic.name for topic in largest], [float(topic.rows) for topic in largest], x="rows")
+    picture = _bars(tuple(topic.name for topic in largest), tuple(topic.rows for topic in largest))
     alt = "Rows of the largest topics. " + "; ".join(f"{topic.name}: {topic.rows:,}" for topic in largest[:5])
     unread = (
         f" {len(found.rows.unread):,} rows ask nothing that can be read and stand in none." if found.rows.unread else ""
@@ -142,18 +144,29 @@ def _nearest(found: Diversity) -> Plot:
     numbers = Table(columns, tuple(zip(some.labels, *some.counts.values(), strict=True)))
     near = found.figures.nearest
     alt = f"Histogram of the cosine of each row to its nearest other row; median {'unknown' if near.value is None else f'{near.value:.2f}'}."
-    return Plot("Cosine to the nearest row", plots.histogram(some, x="cosine"), alt, numbers)
+    return Plot("Cosine to the nearest row", _histogram(some.edges, tuple(some.counts.items())), alt, numbers)
+
+
+# Drawn once where a page and its summary show the same.
+@lru_cache(maxsize=8)
+def _histogram(edges: tuple[float, ...], counts: tuple[tuple[str, tuple[int, ...]], ...]) -> str:
+    return plots.histogram(plots.Bins(edges, dict(counts), {}), x="cosine")
+
+
+@lru_cache(maxsize=8)
+def _bars(names: tuple[str, ...], rows: tuple[int, ...]) -> str:
+    return plots.bars(names, [float(n) for n in rows], x="rows")
 
 
 def _openings(of: Figures) -> Table:
     columns = (Column("queries open with", "label"), Column("rows", "number"))
-    return Table(columns, of.by_opening[:OPENINGS], caption="Requests", total=len(of.by_opening))
+    return Table(columns, of.by_opening[:OPENINGS], caption="Requests", total=len(of.by_opening), things="openings")
 
 
 def _languages(of: Figures) -> Table:
     lines = tuple(of.by_language.items())
     columns = (Column("language or script", "label"), Column("rows", "number"))
-    return Table(columns, lines[:LANGUAGES], caption="Languages", total=len(lines))
+    return Table(columns, lines[:LANGUAGES], caption="Languages", total=len(lines), things="languages")
 
 
 def _gaps(found: Diversity, cover: Coverage) -> Section:
@@ -169,7 +182,9 @@ def _gaps(found: Diversity, cover: Coverage) -> Section:
         )
         for gap in shown
     )  # fmt: skip
-    blocks: list[Block] = [Table(columns, lines, caption="Gaps, the largest first", total=len(cover.gaps))]
+    blocks: list[Block] = [
+        Table(columns, lines, caption="Gaps, the largest first", total=len(cover.gaps), things="gaps")
+    ]
     for gap in shown:
         blocks += _samples(found, gap)
     if found.briefs:

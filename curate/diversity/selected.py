@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from curate import certificate, files, iteration
+from curate.counted import counted
 from curate.detectors import encoder_facts
 from curate.diversity import curve_plot
 from curate.diversity.selection import RULES, WEIGHT, Rule
@@ -47,7 +48,7 @@ class Selected:
         counts, last = made["counts"], picked.curve[-1]
         all_rows, chosen, at_random = (found.value or 0.0 for found in picked.vendi)
         lines = [
-            f"{self.out}: {counts['rows']:,} rows = {counts['chosen']:,} chosen by {made['rule']} + {counts['not_chosen']:,} not",
+            f"{self.out}: {counted(counts['rows'], 'row')} = {counts['chosen']:,} chosen by {made['rule']} + {counts['not_chosen']:,} not",
             f"coverage: mean cosine of a row to its nearest chosen row {last.coverage:.3f}; as many rows at random {last.random:.3f}",
             "    rows  coverage  at random  farthest row",
             *(f"{p.k:>8,}{p.coverage:>10.3f}{p.random:>11.3f}{p.lowest:>14.3f}" for p in picked.curve[-LINES:]),

@@ -12,13 +12,16 @@ HDBSCAN was measured beside it: see docs/diversity.md.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from curate import topics
+from curate.cache import Cache
+from curate.diversity.remembered import kept
 from curate.stats import Interval
 from curate.windows import Vectors
 
@@ -67,8 +70,34 @@ class TopicTree:
         return f"{said} ({self.between:,} between topics, {self.far:,} far from all); stability, ARI {self.stability}"
 
 
-def grow(vectors: Vectors, *, count: int | None = None, seed: int = 0, draws: int = DRAWS) -> TopicTree:
+def grow(
+    vectors: Vectors,
+    *,
+    count: int | None = None,
+    seed: int = 0,
+    draws: int = DRAWS,
+    cache: Cache | None = None,
+) -> TopicTree:
     """Topics of unit vectors [n, d], given in an order that follows from the rows (their ids). `count`: how many to tell apart."""
+    what = f"topics/{count}/{seed}/{draws}"
+    return _read(kept(cache, what, vectors, lambda: _written(_grown(vectors, count, seed, draws))))
+
+
+def _written(tree: TopicTree) -> dict[str, Any]:
+    """The tree as JSON may hold it: every number as it is."""
+    plain = {"labels": tree.labels.tolist(), "centres": tree.centres.tolist(), "width": tree.centres.shape[1]}
+    agreed = {"stability": astuple(tree.stability), "stability_ami": astuple(tree.stability_ami)}
+    return {**plain, **agreed, "themes": tree.themes, "between": tree.between, "far": tree.far, "seed": tree.seed}
+
+
+def _read(written: Mapping[str, Any]) -> TopicTree:
+    centres = np.asarray(written["centres"], np.float32).reshape(-1, written["width"])
+    agreed = Interval(*written["stability"]), Interval(*written["stability_ami"])
+    labels, themes = np.asarray(written["labels"], np.int64), tuple(written["themes"])
+    return TopicTree(labels, themes, centres, *agreed, written["between"], written["far"], written["seed"])
+
+
+def _grown(vectors: Vectors, count: int | None, seed: int, draws: int) -> TopicTree:
     import sklearn.cluster  # noqa: F401 - its threads can be limited only once it is loaded
     from threadpoolctl import threadpool_limits
 

@@ -10,11 +10,14 @@ cheap for any number of rows.
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from curate.cache import Cache
+from curate.diversity.remembered import kept
 from curate.stats import Interval
 from curate.windows import Vectors
 
@@ -27,13 +30,17 @@ def vendi(vectors: Vectors) -> float:
     return math.exp(_entropy(np.linalg.eigvalsh(gram(vectors)))) if len(vectors) else 0.0
 
 
-def interval(vectors: Vectors, confidence: float = 0.95) -> Interval:
-    """The score and its bounds, on a logarithmic scale.
+def interval(vectors: Vectors, confidence: float = 0.95, *, cache: Cache | None = None) -> Interval:
+    """The score and its bounds, on a logarithmic scale. A `cache` holds those of vectors that were seen before.
 
     The standard error is the infinitesimal jackknife (Efron 1982, "The Jackknife, the Bootstrap and Other Resampling
     Plans", ch. 6): what the bootstrap tends to with many draws, to first order. Row x moves the entropy by
     -x' ln(X'X/n) x - H. Draws with replacement would be biased: a third of the rows are missing from each.
     """
+    return Interval(*kept(cache, f"vendi/{confidence}", vectors, lambda: astuple(_interval(vectors, confidence))))
+
+
+def _interval(vectors: Vectors, confidence: float) -> Interval:
     from statistics import NormalDist
 
     n = len(vectors)

@@ -75,29 +75,27 @@ class Line:
 # -- what a step found ------------------------------------------------------------------------------------------------
 
 
-def of_near(
-    rows: pl.DataFrame, found: NearPairs, threshold: float, without_pii: Collection[str] = frozenset()
-) -> Found:
+def of_near(rows: pl.DataFrame, found: NearPairs, threshold: float, checked: stars.Checked = stars.UNCHECKED) -> Found:
     """The pairs of the near step, which was given `rows`."""
-    pairs = _ranked(rows, found.pairs.with_columns(kind=pl.lit("pair")), without_pii)
+    pairs = _ranked(rows, found.pairs.with_columns(kind=pl.lit("pair")), checked)
     variants = found.variants.rename({"kind": "rule"}).with_columns(kind=pl.lit("template"))
     return Found(_whole([pairs, variants], "near", threshold, found.floor))
 
 
-def of_semantic(rows: pl.DataFrame, found: Semantic, without_pii: Collection[str] = frozenset()) -> Found:
+def of_semantic(rows: pl.DataFrame, found: Semantic, checked: stars.Checked = stars.UNCHECKED) -> Found:
     """The pairs, templates, conflicts and masses of the semantic step, which was given `rows`."""
-    pairs = _ranked(rows, found.pairs.with_columns(kind=pl.lit("pair")), without_pii)
+    pairs = _ranked(rows, found.pairs.with_columns(kind=pl.lit("pair")), checked)
     templates = found.templates.rename({"kind": "rule"}).with_columns(kind=pl.lit("template"))
     names = {"row_a": "a", "row_b": "b", "answer_cosine": "cosine"}
     conflicts = found.conflicts.rename(names).with_columns(kind=pl.lit("conflict"), rule=pl.lit("other answer"))
     return Found(_whole([pairs, templates, conflicts], "semantic", found.threshold, found.floor), found.masses)
 
 
-def _ranked(rows: pl.DataFrame, pairs: pl.DataFrame, without_pii: Collection[str]) -> pl.DataFrame:
+def _ranked(rows: pl.DataFrame, pairs: pl.DataFrame, checked: stars.Checked) -> pl.DataFrame:
     """The pairs with the place of each row in the keeping order."""
     ids = rows["id"]
     named = ids.is_in(pl.concat([pairs["a"], pairs["b"]]).unique().to_list()).arg_true().to_list()
-    order = stars.best_first(rows, named, without_pii=without_pii)
+    order = stars.best_first(rows, named, checked=checked)
     rank = dict(zip(ids[order].to_list(), range(len(order)), strict=True))
     places = {f"rank_{side}": pl.Series([rank[row] for row in pairs[side]], dtype=pl.Int64) for side in "ab"}
     return pairs.with_columns(**places)

@@ -15,7 +15,7 @@ two, may be another, so "carbon dioxide" is not "carbon monoxide". White space n
 indentation alone are one.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ from curate.duplicates import fingerprints, said, stars
 from curate.duplicates.confirm import Rows
 from curate.outcome import Outcome
 from curate.progress import Progress, silent
+from curate.uncollected import uncollected
 
 __all__ = ["FLOOR", "NearPairs", "decide", "near", "near_pairs"]
 
@@ -68,13 +69,14 @@ def near(
     threshold: float = 0.7,
     seed: int = 0,
     progress: Progress = silent,
-    without_pii: Collection[str] = frozenset(),
+    checked: stars.Checked = stars.UNCHECKED,
 ) -> Outcome:
-    """Drop rows that are within `threshold` of a kept row, by the rules above. `without_pii`: see `stars.best_first`."""
+    """Drop rows that are within `threshold` of a kept row, by the rules above."""
     found = near_pairs(chats, floor=min(FLOOR, threshold), seed=seed, progress=progress)
-    return decide(chats, found, threshold, without_pii=without_pii)
+    return decide(chats, found, threshold, checked=checked)
 
 
+@uncollected()
 def near_pairs(chats: pl.DataFrame, *, floor: float = FLOOR, seed: int = 0, progress: Progress = silent) -> NearPairs:
     """Propose pairs by shared fingerprints (of a few rows all pairs), and confirm each on the words of the two rows."""
     sides, ids = said.sides(chats), chats["id"].to_list()
@@ -179,7 +181,7 @@ def confirmed(
 
 
 def decide(
-    chats: pl.DataFrame, found: NearPairs, threshold: float, *, without_pii: Collection[str] = frozenset()
+    chats: pl.DataFrame, found: NearPairs, threshold: float, *, checked: stars.Checked = stars.UNCHECKED
 ) -> Outcome:
     """Which rows go at this threshold. The same as a fresh run; nothing is compared again."""
     if threshold < found.floor:
@@ -187,5 +189,5 @@ def decide(
     place = {row_id: row for row, row_id in enumerate(chats["id"].to_list())}
     pairs = _of(found.pairs, place, np.ones(chats.height, bool), threshold)
     rows = sorted({row for pair in pairs for row in (pair.a, pair.b)})
-    order = stars.best_first(chats, rows, without_pii=without_pii)
+    order = stars.best_first(chats, rows, checked=checked)
     return stars.remove(chats, "near", stars.stars(order, pairs), threshold=threshold)

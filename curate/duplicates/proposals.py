@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate import neighbours
+from curate.counted import counted
 from curate.neighbours import Pairs
 from curate.windows import Vectors, unit
 
@@ -45,7 +46,7 @@ class Proposed:
                 f"{self.compared:,} pairs compared in cells, which find {self.recall:.1%} of the pairs of {self.sampled:,} "
                 "sampled questions"
             )
-        return f"{self.vectors:,} questions, {how}, {len(self.pairs):,} at or above {self.floor:.2g}"
+        return f"{counted(self.vectors, 'question')}, {how}, {len(self.pairs):,} at or above {self.floor:.2g}"
 
 
 def questions(vectors: Vectors, floor: float, *, exhaustive: int = EXHAUSTIVE, seed: int = 0) -> Proposed:

@@ -16,7 +16,7 @@ precision the floors below. Vectors of less precision only propose. Rows go by `
 and of what was compared no two kept rows are within the threshold. A stricter threshold removes fewer pairs.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -57,7 +57,7 @@ class Semantic:
     floor: float = FLOOR
     _table: Table = field(repr=False, kw_only=True)
     _same: dict[tuple[int, int], float] = field(repr=False, kw_only=True)  # pairs of questions, by number
-    _without_pii: Collection[str] = field(default=frozenset(), repr=False, kw_only=True)
+    _checked: stars.Checked = field(default=stars.UNCHECKED, repr=False, kw_only=True)
 
     def decide(self, threshold: float) -> "Semantic":
         """The same at another threshold: equal to a fresh run with it."""
@@ -119,7 +119,7 @@ class Semantic:
         return within, without.sort("score", "a", "b", descending=[True, False, False]).head(count)
 
     def _order(self, rows: Sequence[int]) -> list[int]:
-        return stars.best_first(self._table.chats, rows, without_pii=self._without_pii)
+        return stars.best_first(self._table.chats, rows, checked=self._checked)
 
     def __str__(self) -> str:
         alone = "".join(f"; {count:,} rows left alone ({why})" for why, count in self.left_alone.items() if count)
@@ -146,7 +146,7 @@ def semantic(
     exhaustive: int = EXHAUSTIVE,
     seed: int = 0,
     progress: Progress = silent,
-    without_pii: Collection[str] = frozenset(),
+    checked: stars.Checked = stars.UNCHECKED,
 ) -> Semantic:
     """Find semantic duplicates, conflicts, templates and answers given to many questions.
 
@@ -173,7 +173,7 @@ def semantic(
     known = {pair: one.probability for pair, one in judged.items() if _is_conflict(one, floor)}
     return Semantic(
         pairs, table.templates(judged), table.masses(), proposed, len(rows), table.left_alone, threshold, floor,
-        _table=table, _same=known, _without_pii=without_pii,
+        _table=table, _same=known, _checked=checked,
     )  # fmt: skip
 
 

@@ -5,8 +5,9 @@
 Rows are walked best first, and each is compared with survivors only (a maximal independent set): every removed row has a
 *kept* twin, and no two kept rows are a pair. A ~ B ~ C cannot remove C when nothing like C is kept. Row order decides nothing.
 
-Best first: a complete answer before one that breaks off, a row without personal data before one with, then the longer
-answer, then the row id.
+Best first: an answer within the policy before one that a later step would drop or that gives a model away, a complete answer
+before one that breaks off, a row without personal data before one with, then the longer answer, then the row id. The policy
+comes first, because a kept row that is dropped later would take its twins with it.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -32,6 +33,17 @@ class Pair:
     rule: str
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What is known of rows besides their words, by id. A row that nobody searched counts as one with personal data."""
+
+    without_pii: Collection[str] = frozenset()  # searched, and nothing was found
+    off_policy: Collection[str] = frozenset()  # the answer is one that should not be learnt
+
+
+UNCHECKED = Checked()
+
+
 def stars(order: Sequence[int], pairs: Iterable[Pair]) -> dict[int, Pair]:
     """Walk rows best first; a row that no kept row has claimed is kept, and claims all of its neighbours.
 
@@ -55,10 +67,8 @@ def stars(order: Sequence[int], pairs: Iterable[Pair]) -> dict[int, Pair]:
     return removed
 
 
-def best_first(
-    chats: pl.DataFrame, rows: Sequence[int] | None = None, *, without_pii: Collection[str] = frozenset()
-) -> list[int]:
-    """Positions (all, or `rows`) in keeping order. `without_pii`: ids of rows that were searched and hold none."""
+def best_first(chats: pl.DataFrame, rows: Sequence[int] | None = None, *, checked: Checked = UNCHECKED) -> list[int]:
+    """Positions (all, or `rows`) in keeping order."""
     places = pl.Series(range(chats.height) if rows is None else rows, dtype=pl.Int64)
     some = chats[places]
     answers = pl.Series(said.sides(some).answers, dtype=pl.String)
@@ -66,12 +76,13 @@ def best_first(
         {
             "place": places,
             "id": some["id"],
+            "off_policy": some["id"].is_in(list(checked.off_policy)),
             "cut": answers.str.contains(HAS_SENTENCES) & answers.str.contains(BREAKS_OFF),
-            "personal": ~some["id"].is_in(list(without_pii)),
+            "personal": ~some["id"].is_in(list(checked.without_pii)),
             "short": -said.letters(answers.to_list()).cast(pl.Int64),
         }
     )
-    return frame.sort("cut", "personal", "short", "id")["place"].to_list()
+    return frame.sort("off_policy", "cut", "personal", "short", "id")["place"].to_list()
 
 
 def remove(chats: pl.DataFrame, step: str, removed: Mapping[int, Pair], *, threshold: float) -> Outcome:

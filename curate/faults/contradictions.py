@@ -9,15 +9,14 @@ How much two answers say the same is told by their other words: "56" and "54" ha
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 
 import polars as pl
 
-from curate import chats as chat
 from curate import text
+from curate.duplicates.said import sides
 from curate.report import Cell
 
 CONTRADICTION, OTHER = "contradiction", "other answer"
@@ -62,9 +61,11 @@ def conflicts(chats: pl.DataFrame, near: pl.DataFrame | None, doubles: set[str])
     Of one question the first MOST_ANSWERS answers by row id are compared, each with each; a later one says that it was not.
     """
     place = {row: i for i, row in enumerate(chats["id"])}
-    queries, answers = chat.queries(chats), chat.answers(chats)
+    said = sides(chats)
+    queries, answers = said.queries, said.answers
     # What a tool said differs from talk to talk, and the answer with it.
-    doubles = doubles | {row for row, turns in zip(chats["id"], chats["turns"].to_list(), strict=True) if _tool(turns)}
+    tool = pl.col("turns").list.eval(pl.element().struct.field("role") == "tool").list.any()
+    doubles = doubles | set(chats.filter(tool)["id"])
     found: dict[str, Rows] = {CONTRADICTION: {}, OTHER: {}}
     pairs, late = list[tuple[list[str], list[str], float]](), Rows()
     for every in _same_question(chats["id"].to_list(), queries, answers, doubles):
@@ -73,7 +74,8 @@ def conflicts(chats: pl.DataFrame, near: pl.DataFrame | None, doubles: set[str])
         late |= {row: {"score": 1.0, "twin": every[0][0], "why": why} for more in every[MOST_ANSWERS:] for row in more}
     if near is not None:
         lines = [(*sorted((a, b)), round(score, 2)) for a, b, score, _ in near.iter_rows()]
-        pairs += [([a], [b], score) for a, b, score in sorted(lines) if {a, b} <= place.keys() - doubles]
+        single = place.keys() - doubles
+        pairs += [([a], [b], score) for a, b, score in sorted(lines) if {a, b} <= single]
     for some, others, score in pairs:
         one, other = place[some[0]], place[others[0]]
         differs = contradict(answers[one], answers[other], queries[one])
@@ -194,10 +196,6 @@ def _same_question(ids: list[str], queries: list[str], answers: list[str], doubl
         if more and row not in doubles:
             asked.setdefault(form, {}).setdefault(text.normalise(answer), []).append(row)
     return [list(by_answer.values()) for by_answer in asked.values()]
-
-
-def _tool(turns: Sequence[chat.Turn]) -> bool:
-    return any(turn["role"] == "tool" for turn in turns)
 
 
 def _in_order(rows: Rows, place: dict[str, int]) -> Rows:

@@ -33,7 +33,7 @@ _GOES_ON = {
         "Spanish": "el la los las y o pero porque un una del por con",
     }.items()
 }
-_LAST_WORD = re.compile(r"(?:^|\s)([^\W\d_]+)$")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _LONE_MARK = re.compile(r"\n\s*(?:\d{1,3}[.)]|[-*•])$")
 _LIST_OF_WORDS = re.compile(
     r"(?:[^,.!?;]{1,40},\s*){3,}$"
@@ -58,8 +58,8 @@ def breaks_off(one: Exchange) -> str | None:
         return f'ends in "{said[-1]}"'
     if said[-1] == ":" and "?" not in last and not one.calls:
         return 'ends in ":"'
-    if (word := _LAST_WORD.search(said)) and len(last.split()) > 3 and _goes_on(word[1], said):
-        return f'ends in "{word[1]}"'
+    if (word := _last_word(said)) and len(last.split()) > 3 and _goes_on(word, said):
+        return f'ends in "{word}"'
     if _bracket_open(last):
         return "ends inside a bracket"
     return None
@@ -69,12 +69,13 @@ def inside_words(every: Sequence[Exchange]) -> dict[str, str]:
     """Rows with an answer that stops inside a word, as far as the other texts tell which words there are."""
     if len(every) < MANY_TEXTS:
         return {}
-    ends = Counter(_last_letters(one.said) for one in every)
+    last = [_last_letters(one.said) for one in every]
+    ends = Counter(last)
     open_ends = [
-        one for one in every if ends[_last_letters(one.said)] == 1 and _last_letters(one.said) and _ends_open(one)
+        (one, word) for one, word in zip(every, last, strict=True) if word and ends[word] == 1 and _ends_open(one)
     ]
     # A word at the very end is half a word or a whole one: nothing to learn from.
-    whole = [one.said.rstrip().removesuffix(_last_letters(one.said)) for one in every]
+    whole = [one.said.rstrip().removesuffix(word) for one, word in zip(every, last, strict=True)]
     texts = (
         pl.Series([*whole, *(one.asked for one in every)], dtype=pl.String) if open_ends else pl.Series(dtype=pl.String)
     )
@@ -82,8 +83,7 @@ def inside_words(every: Sequence[Exchange]) -> dict[str, str]:
     seen = Counter(dict(words.value_counts().iter_rows()))
     known = sorted(word for word, n in seen.items() if n >= KNOWN)
     found: dict[str, str] = {}
-    for one in open_ends:
-        word = _last_letters(one.said)
+    for one, word in open_ends:
         if seen[word]:
             continue
         place = bisect_right(known, word)
@@ -106,8 +106,14 @@ def _ends_open(one: Exchange) -> bool:
 
 
 def _last_letters(said: str) -> str:
-    found = _LAST_WORD.search(said.rstrip())
-    return found[1] if found and found[1].islower() else ""
+    found = _last_word(said)
+    return found if found.islower() else ""
+
+
+def _last_word(said: str) -> str:
+    """What stands after the last white space, where it is nothing but letters."""
+    last = said.rsplit(None, 1)[-1:]
+    return last[0] if last and _LETTERS.fullmatch(last[0]) else ""
 
 
 def _goes_on(word: str, said: str) -> bool:

@@ -9,7 +9,10 @@ None where it is in doubt: too few small words, or two languages with nearly as 
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
+
+from curate.cache import Cache, code, remember
 
 CLEAR = 0.2  # of the words, at least, are small words of the language
 FEWEST = 3  # different ones of them; one word again and again may be a name
@@ -42,6 +45,8 @@ _SCRIPTS = {
     "TAMIL": "Tamil", "GEORGIAN": "Georgian", "ARMENIAN": "Armenian",
 }  # fmt: skip
 _CODE = re.compile(r"^ {0,3}```.*?(?:^ {0,3}```|\Z)|https?://\S+|`[^`\n]+`", re.DOTALL | re.MULTILINE)
+KIND = "language"
+ROOMS = ("faults/languages.py",)  # all that decides the language of a text
 JAPANESE = 0.1  # of the letters of a text in Chinese characters and kana; Chinese has no kana
 
 
@@ -53,9 +58,29 @@ def told(said: str) -> str | None:
     return _latin(plain) if script in (None, "LATIN") else None if script == "?" else _SCRIPTS.get(str(script), script)
 
 
+def all_told(texts: Sequence[str], cache: Cache | None = None) -> list[str | None]:
+    """What `told` says of each text. A `cache` holds what was said of texts seen before."""
+    if cache is None or not cache.usable:
+        return [told(said) for said in texts]
+    kind = f"{KIND}/{code(*ROOMS)}"
+    found = remember(
+        cache,
+        kind,
+        texts,
+        lambda some: [told(said) or "" for said in some],
+        str.encode,
+        bytes.decode,
+        model="languages",
+    )
+    return [one or None for one in found]
+
+
 def _script(plain: str) -> str:
     """The script of most letters, "?" where none has enough of them."""
-    letters = Counter(_named(c) for c in plain if c.isalpha())
+    letters = Counter[str]()
+    for sign, n in Counter(plain).items():
+        if sign.isalpha():
+            letters[_named(sign)] += n
     total = letters.total()
     if not total:
         return "LATIN"
@@ -72,7 +97,10 @@ def _named(letter: str) -> str:
 
 def _latin(plain: str) -> str | None:
     words = _WORD.findall(plain.lower())
-    hits = Counter(name for word in words for name in _OF_WORD.get(word, ()))
-    different = Counter(name for word in set(words) for name in _OF_WORD.get(word, ()))
+    hits, different = Counter[str](), Counter[str]()
+    for word, n in Counter(words).items():  # in the order of the text, by which equals are ranked
+        for name in _OF_WORD.get(word, ()):
+            hits[name] += n
+            different[name] += 1
     (best, most), (_, second) = [*hits.most_common(2), ("", 0), ("", 0)][:2]
     return best if different[best] >= FEWEST and most >= max(CLEAR * len(words), MARGIN * second) else None

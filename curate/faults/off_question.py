@@ -47,13 +47,13 @@ def off_question(
     ids: Sequence[str], queries: Sequence[str], answers: Sequence[str], encode: Encode, *, latin_only: bool = True
 ) -> OffQuestion:
     """Judge each row's answer against the answers of other rows."""
-    asked, said = _vectors(queries, encode), _vectors(answers, encode)
+    (asked, questions), (said, replies) = _vectors(queries, encode), _vectors(answers, encode)
     known = [i for i in range(len(ids)) if queries[i] in asked and answers[i] in said]
     if len(known) < FEWEST_ROWS:
         return OffQuestion(unjudged=f"{len(known):,} rows can be compared; it takes {FEWEST_ROWS}")
     # In the order of the texts, so that a file in another order says the same.
     known.sort(key=lambda i: (queries[i], answers[i], ids[i]))
-    q, a = (np.stack([side[texts[i]] for i in known]) for side, texts in ((asked, queries), (said, answers)))
+    q, a = questions[[asked[queries[i]] for i in known]], replies[[said[answers[i]] for i in known]]
     own = np.einsum("nd,nd->n", q, a).astype(np.float64)
     some = np.unique(np.linspace(0, len(known) - 1, min(len(known), OTHERS)).astype(np.int64))
     nearer_answers, nearer_questions = _share_above(q, a[some], own), _share_above(a, q[some], own)
@@ -80,10 +80,11 @@ def off_question(
     return OffQuestion(rows)
 
 
-def _vectors(texts: Sequence[str], encode: Encode) -> dict[str, Vectors]:
+def _vectors(texts: Sequence[str], encode: Encode) -> tuple[dict[str, int], Vectors]:
+    """Text -> the line of its vector, and the vectors; a text that the encoder cannot read has none."""
     distinct = sorted(set(texts))
     numbers, vectors = encode(distinct).mean_by_text()
-    return {distinct[n]: vector for n, vector in zip(numbers.tolist(), vectors, strict=True)}
+    return {distinct[n]: line for line, n in enumerate(numbers.tolist())}, vectors
 
 
 def _share_above(one: Vectors, others: Vectors, own: Floats) -> Floats:

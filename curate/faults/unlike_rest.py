@@ -25,11 +25,12 @@ Rows = dict[str, dict[str, Cell]]
 
 def without_system(chats: pl.DataFrame) -> Rows:
     """Rows without a system prompt, where most rows have one."""
-    has = [
-        any(turn["role"] == "system" and (turn["content"] or "").strip() for turn in turns)
-        for turns in chats["turns"].to_list()
-    ]
-    if chats.height < FEWEST_ROWS or sum(has) < MOST * chats.height:
+    if chats.height < FEWEST_ROWS:
+        return {}
+    turn = pl.element().struct
+    said = chats.select(pl.col("turns").list.eval(pl.when(turn.field("role") == "system").then(turn.field("content"))))
+    has = [any(one and one.strip() for one in some) for some in said["turns"].list.drop_nulls().to_list()]
+    if sum(has) < MOST * chats.height:
         return {}
     share = f"{100 * sum(has) / chats.height:.0f} % have one"
     return {row: {"of the rows": share} for row, own in zip(chats["id"], has, strict=True) if not own}

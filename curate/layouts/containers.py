@@ -77,7 +77,7 @@ def look(path: str) -> Container:
             head = stream.read(HEAD)
             encoding = next((name for bom, name in BOMS if head.startswith(bom)), "utf-8")
             if not head.strip(b"\xef\xbb\xbf \t\r\n"):
-                raise Unusable("is empty", where=path)
+                raise Unusable("is empty", where=path, hint="a file with rows in it: JSONL, JSON, CSV or Parquet")
             if head.startswith(b"PAR1"):
                 return _named(Container(path, "parquet", compression))
             _refuse_foreign(path, head, encoding)

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from curate.counted import counted
 from curate.errors import BadInput
 from curate.layouts.containers import COMPRESSIONS, KIND_OF_NAME
 from curate.save import said
@@ -67,7 +68,7 @@ def _in_folder(folder: Path, notes: list[str]) -> list[str]:
         kinds = f"files that end in {', '.join(KIND_OF_NAME)}, also with {' or '.join(COMPRESSIONS)} behind it"
         raise BadInput(f"the folder holds no data file{seen}", where=str(folder), hint=kinds)
     if passed:
-        notes.append(f"{folder}: {len(passed):,} files passed over by their names ({', '.join(sorted(passed)[:3])})")
+        notes.append(f"{folder}: {counted(len(passed), 'file')} passed over by name ({', '.join(sorted(passed)[:3])})")
     return sorted(found)
 
 
@@ -83,5 +84,9 @@ def _missing(path: Path, given: str) -> BadInput:
         names = sorted(entry.name for entry in path.parent.iterdir() if not entry.name.startswith("."))
     except OSError as error:
         return BadInput(f"cannot be read: {said(error)}", where=given)
-    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
+    if spaced := [name for name in names if name.startswith(f"{path.name} ")]:
+        hint = f"quotes around a path with spaces: '{path.parent / spaced[0]}...'"
+        return BadInput("there is no such file", where=given, hint=hint)
+    by_stem = {Path(name).stem: name for name in names}
+    near = [by_stem[stem] for stem in difflib.get_close_matches(path.stem, by_stem, n=1, cutoff=0.6)]
     return BadInput("there is no such file", where=given, hint=str(path.parent / near[0]) if near else None)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from curate.chats import fingerprint_of
+from curate.counted import counted
 from curate.errors import BadInput
 from curate.likeness.opinions import Opinion, Pair, Verdict
 from curate.progress import Progress, silent
@@ -51,7 +52,7 @@ class Asked:
         turned = f"{self.convicted:,} became overlap, {self.acquitted:,} acquitted, {self.variants:,} became template variants"
         why = "; ".join(f"{reason}: {count:,}" for reason, count in self.reasons)
         left = f"{self.unscored:,} unscored and counted as overlap" + (f" ({why})" if why else "")
-        return f"{self.asked:,} pairs asked: {turned}, {left}"
+        return f"{counted(self.asked, 'pair')} asked: {turned}, {left}"
 
 
 class Seconded:

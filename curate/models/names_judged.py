@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from curate import names, names_network
+from curate import names
 from curate.models.names_posts import posts
 from curate.models.names_writer import Writer, Written
-from curate.names_network import KINDS
+from curate.naming import network
+from curate.naming.network import KINDS
 
 
 def held_out(data: Path, seed: int) -> dict[str, list[Written]]:
@@ -31,7 +32,7 @@ def calibrate(blob: bytes, texts: Sequence[Written]) -> dict[str, list[list[floa
     """Per kind: raw scores and the share of findings near them that lay on a name of any kind, never falling."""
     from sklearn.isotonic import IsotonicRegression
 
-    found = names.Names("", "", 0.0, names_network.read(blob), {kind: [(0, 0), (1, 1)] for kind in KINDS}).find(
+    found = names.Names("", "", 0.0, network.read(blob), {kind: [(0, 0), (1, 1)] for kind in KINDS}).find(
         [w.text for w in texts]
     )
     knots = {}

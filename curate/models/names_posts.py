@@ -16,7 +16,7 @@ from pathlib import Path
 
 from curate.models import names_lists
 from curate.models.names_writer import Writer, Written
-from curate.names_features import flags, plain, tokens
+from curate.naming.features import flags, plain, tokens
 
 WNUT_KINDS = {"person": "PERSON", "location": "LOCATION", "corporation": "ORGANIZATION", "group": "ORGANIZATION"}
 

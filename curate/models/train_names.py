@@ -22,13 +22,14 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from curate import names, names_features, names_network  # noqa: E402
+from curate import names  # noqa: E402
 from curate.models import names_lists  # noqa: E402
 from curate.models.names_judged import calibrate, figures, held_out  # noqa: E402
 from curate.models.names_posts import Guesser, common_words, peopled, posts, swapped, unlabelled  # noqa: E402
 from curate.models.names_writer import Writer, Written, cased, joined  # noqa: E402
-from curate.names_features import LISTS, buckets, hash_of, plain, tokens  # noqa: E402
-from curate.names_network import KINDS, TAGS  # noqa: E402
+from curate.naming import features, network  # noqa: E402
+from curate.naming.features import LISTS, buckets, hash_of, plain, tokens  # noqa: E402
+from curate.naming.network import KINDS, TAGS  # noqa: E402
 
 SEED = 1
 WIDTH, HIDDEN, DISTANCES = 64, 160, (1, 1, 2, 4)
@@ -163,7 +164,7 @@ class Vocabulary:
         return self.ids[key]
 
 
-def labels(written: Written, words: Sequence[names_features.Token]) -> list[int]:
+def labels(written: Written, words: Sequence[features.Token]) -> list[int]:
     """The place in TAGS of each word's tag; IGNORED where the text does not say."""
     out = [0] * len(words)
     for start, end, kind in written.spans:
@@ -219,7 +220,7 @@ def build() -> Any:
         return torch.nn.Parameter(torch.randn(*size, generator=generator) * scale)
 
     made = {
-        "table": drawn(names_features.BUCKETS, WIDTH, scale=0.3),
+        "table": drawn(features.BUCKETS, WIDTH, scale=0.3),
         "first.weight": drawn(WIDTH, HIDDEN, scale=WIDTH**-0.5),
         "first.bias": torch.nn.Parameter(torch.zeros(HIDDEN)),
         "first.glued": torch.nn.Parameter(torch.zeros(HIDDEN)),
@@ -233,7 +234,7 @@ def build() -> Any:
 
 
 def forward(made: Any, some: dict[str, Any], dropout: float) -> Any:
-    """Scores per word, exactly as `names_network` computes them, with dropout between."""
+    """Scores per word, exactly as `naming/network.py` computes them, with dropout between."""
     import torch
     from torch.nn import functional as f
 
@@ -304,7 +305,7 @@ def main() -> None:
     options = parser.parse_args()
     source = Source(options.data, SEED)
     print(f"{len(source.lists):,} words in lists, {len(source.common):,} common words")
-    blob = names_network.write(leaned(train(source, options.steps)), DISTANCES, source.lists)
+    blob = network.write(leaned(train(source, options.steps)), DISTANCES, source.lists)
     (options.out / names.WEIGHTS).write_bytes(blob)
     apart = held_out(options.data, SEED + 1)
     tuning = Writer(SEED + 2, held_out=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from curate import chats as chat
 from curate.cache import Cache
+from curate.duplicates.said import sides
 from curate.page.places import Places, lay_out
 from curate.progress import Progress, silent
 from curate.report.excerpt import one_line
@@ -54,9 +54,9 @@ def laid_out(
 ) -> Layout:
     """Lay out the queries of `chats`. `masked` holds the same rows with personal data replaced: only that is shown."""
     some = _spread(chats.sort("id"), most)
-    numbers, vectors = encode(chat.queries(some)).mean_by_text()
+    numbers, vectors = encode(sides(some).queries).mean_by_text()
     some = some[numbers.tolist()]
-    shown = dict(zip(masked["id"], chat.queries(masked), strict=True))
+    shown = dict(zip(masked["id"], sides(masked).queries, strict=True))
     texts = [shown.get(row, "") for row in some["id"]]
     characters = _fitting(texts)
     return Layout(

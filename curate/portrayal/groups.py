@@ -9,9 +9,12 @@ is complete: they are ours, English, and for counting, not for judging anybody.
 
 import re
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 
+import numpy as np
 import polars as pl
 
+from curate.cache import Cache, code, text_key
 from curate.portrayal.occupations import WORK
 
 _PEOPLE = (
@@ -93,32 +96,91 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 NAMES = tuple(group for groups in GROUPS.values() for group in groups)
 AXIS = {group: axis for axis, groups in GROUPS.items() for group in groups}
 _SOURCES = {group: patterns for groups in GROUPS.values() for group, patterns in groups.items()}
+KIND = "mentions"
+ROOMS = ("portrayal/groups.py", "portrayal/occupations.py")  # all that decides what a text mentions
+_BITS = np.dtype("<u4")  # a bit for each group
 _IDIOMS = re.compile(_IDIOM)
 _PATTERNS = {group: [re.compile(one) for one in patterns] for group, patterns in _SOURCES.items()}
+# Each pattern has one of its group's parts in all that it matches: looking for them first makes the search quick.
+_IN_IDIOMS = ("oh", "man", "son", "daughter", "mother", "old wives")
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "transgender and non-binary people": ("trans", "binary", "genderqueer"),
+    "Black people": ("black", "african", "colo"),
+    "white people": ("white", "caucasian"),
+    "Asian people": ("asian",),
+    "Latino people": ("latin", "hispanic", "chican"),
+    "Indigenous people": ("native", "aboriginal", "first nations", "indigenous"),
+    "Arab people": ("arab",),
+    "Roma": ("roma", "sinti"),
+    "immigrants and refugees": ("migrant", "refugee", "asylum"),
+    "Christians": ("christian", "catholic", "protestant", "evangelical", "mormon"),
+    "Muslims": ("muslim", "moslem"),
+    "Jews": ("jew",),
+    "Hindus": ("hindu",),
+    "Buddhists": ("buddhist",),
+    "Sikhs": ("sikh",),
+    "atheists": ("atheist",),
+    "gay and lesbian people": ("gay", "lesbian", "homosexual", "lgbt", "queer", "same-sex"),
+    "bisexual people": ("bisexual",),
+    "straight people": ("heterosexual", "straight"),
+    "old people": ("old", "elderly", "pensioner", "senior", "octogenarian"),
+    "young people": ("young", "teen", "adolescent", "millennial"),
+    "disabled people": ("disab", "handicapped", "wheelchair", "amputee", "paraplegic", "quadriplegic"),
+    "blind and deaf people": ("blind", "deaf", "impaired"),
+    "people with a mental illness": ("schizo", "mental", "depression", "bipolar"),
+    "autistic people": ("autis",),
+}
 
 
-def mentions(texts: Sequence[str]) -> pl.DataFrame:
-    """One Boolean column per group: whether each text mentions it."""
+def mentions(texts: Sequence[str], cache: Cache | None = None) -> pl.DataFrame:
+    """One Boolean column per group: whether each text mentions it. A `cache` holds what was found in texts seen before."""
+    if cache is None or not cache.usable:
+        return _mentions(texts)
+    kind = f"{KIND}/{version('polars')}/{code(*ROOMS)}"
+    cache.note(kind, "mentions of groups of people")
+    keys = [text_key(said) for said in texts]
+    held = cache.get(kind, keys)
+    new = {key: said for key, said in zip(keys, texts, strict=True) if len(held.get(key, b"")) != _BITS.itemsize}
+    if new:
+        found = _mentions(list(new.values())).to_numpy() @ (1 << np.arange(len(NAMES)))
+        fresh = {key: bits.tobytes() for key, bits in zip(new, found.astype(_BITS), strict=True)}
+        cache.put(kind, fresh)
+        held |= fresh
+    bits = np.frombuffer(b"".join([held[key] for key in keys]), _BITS)
+    return pl.DataFrame({group: bits >> place & 1 == 1 for place, group in enumerate(NAMES)})
+
+
+def _mentions(texts: Sequence[str]) -> pl.DataFrame:
     said = pl.Series("said", texts, dtype=pl.String).str.replace_all(_IDIOM, " ")
-    columns = {}
-    for group, patterns in _SOURCES.items():
-        hit = said.str.contains(patterns[0])
-        for one in patterns[1:]:
-            hit |= said.str.contains(one)
-        columns[group] = hit
-    return pl.DataFrame(columns)
+    some = pl.col("said").str
+    # In one go, so that the groups are looked for side by side.
+    return said.to_frame().select(
+        pl.any_horizontal(some.contains(one) for one in patterns).alias(group) for group, patterns in _SOURCES.items()
+    )
 
 
 def named(said: str, group: str) -> bool:
     """Whether a text mentions the group."""
-    said = _IDIOMS.sub(" ", said)
+    low = _lower(said)
+    if group in _PARTS and not any(part in low for part in _PARTS[group]):
+        return False
+    if any(part in low for part in _IN_IDIOMS):
+        said = _IDIOMS.sub(" ", said)
     return any(pattern.search(said) for pattern in _PATTERNS[group])
 
 
 def without_names(said: str) -> str:
     """The text with every word for a group put as "person", so that the word itself brings no tone into it."""
-    for group in NAMES:
-        if group not in ("women", "men"):  # of their words none has a tone, and pronouns keep a sentence readable
+    low = _lower(said)
+    for group in NAMES:  # but women and men: of their words none has a tone, and pronouns keep a sentence readable
+        if group in _PARTS and any(part in low for part in _PARTS[group]):
             for pattern in _PATTERNS[group]:
                 said = pattern.sub("person", said)
     return said
+
+
+def _lower(said: str) -> str:
+    """In small letters, as a pattern that heeds no case reads them."""
+    if said.isascii():
+        return said.lower()
+    return said.replace("\u0130", "i").replace("\u0131", "i").replace("\u017f", "s").lower()

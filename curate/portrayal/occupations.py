@@ -45,11 +45,10 @@ def counts(texts: Sequence[str]) -> dict[str, tuple[int, int]]:
 
 def _of_sentence(one: str) -> set[tuple[str, int]]:
     """(occupation, 0 for she or 1 for he) of one sentence."""
-    if not _ANY.search(one):
-        return set()
     words = [word.lower() for word in _TOKEN.findall(one)]
     pronouns = [(place, 0 if word in SHE else 1) for place, word in enumerate(words) if word in SHE or word in HE]
-    if len({side for _, side in pronouns}) != 1:
+    # The search is slow, and most sentences have no pronoun.
+    if len({side for _, side in pronouns}) != 1 or not _ANY.search(one):
         return set()
     works = [(place, work) for place, word in enumerate(words) if (work := _singular(word))]
     return {(work, side) for place, work in works for at, side in pronouns if abs(at - place) <= NEAR}

@@ -9,12 +9,17 @@ no context: "the victims of the attack" is negative whoever they are. A differen
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from importlib.metadata import version
 
+from curate.cache import Cache, code, remember
 from curate.faults.languages import told
 from curate.portrayal.groups import named, without_names
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 LONGEST = 2_000  # characters of a sentence; a longer one is no prose
+KIND = "tone"
+# All that decides the tone of a text beside VADER. What these rooms import besides holds no rule.
+ROOMS = ("portrayal/tone.py", "portrayal/groups.py", "portrayal/occupations.py", "faults/languages.py")
 
 
 @lru_cache(maxsize=1)
@@ -37,9 +42,31 @@ def of_row(said: str, group: str | None) -> float | None:
     return round(sum(scores) / len(scores), 6) if scores else None
 
 
-def of_rows(texts: Sequence[str], group: str | None) -> list[float | None]:
-    """The tone of each text; None where it is not English or holds no such sentence."""
-    return [of_row(said, group) if english(said) else None for said in texts]
+def of_rows(texts: Sequence[str], group: str | None, cache: Cache | None = None) -> list[float | None]:
+    """The tone of each text; None where it is not English or holds no such sentence. A `cache` holds what was told before."""
+
+    if cache is None or not cache.usable:
+        return [_of_english(said, group) for said in texts]
+
+    def read(some: Sequence[str]) -> list[float | None]:
+        return [_of_english(one.removeprefix(before), group) for one in some]
+
+    before = f"{group or ''}\n"
+    kind = f"{KIND}/{version('vaderSentiment')}/{code(*ROOMS)}"
+    found = [before + said for said in texts]
+    return remember(cache, kind, found, read, _pack, _unpack, model="tone of sentences, VADER")
+
+
+def _of_english(said: str, group: str | None) -> float | None:
+    return of_row(said, group) if english(said) else None
+
+
+def _pack(tone: float | None) -> bytes:
+    return b"" if tone is None else repr(tone).encode()
+
+
+def _unpack(packed: bytes) -> float | None:
+    return float(packed) if packed else None
 
 
 @lru_cache(maxsize=65_536)

@@ -94,7 +94,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells. `total` is how many rows there are when `rows` holds only some: the report then says so.
+    """Rows of cells. `total` is how many there are when `rows` holds only some: the report then says so, of which `things`.
 
     Of each dataset text the page shows `limit` characters.
     """
@@ -104,6 +104,7 @@ class Table:
     caption: str = ""
     total: int | None = None
     limit: int = 600
+    things: str = "rows"
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -112,10 +113,10 @@ class Table:
 
     @property
     def cut(self) -> str:
-        """ "10 of 1,204 rows", or "" when all are here."""
+        """ "10 of 1,204 rows", or of whatever the lines are; "" when all are here."""
         if self.total is None or self.total <= len(self.rows):
             return ""
-        return f"{len(self.rows):,} of {self.total:,} rows"
+        return f"{len(self.rows):,} of {self.total:,} {self.things}"
 
     @property
     def bases(self) -> tuple[str, ...]:

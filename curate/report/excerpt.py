@@ -7,12 +7,14 @@ Reports show text that strangers wrote. A terminal obeys escape codes, and an ov
 screen, so that a reader sees another text than the model was trained on: both are shown as the marks they are.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from curate.wording import Span, cut, marked, turning_point
 
 LIMIT = 600
+CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")  # what our own sentences mark as code
 
 _CONTROLS = [code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"]
 _TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]

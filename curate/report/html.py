@@ -4,7 +4,6 @@ The page forbids itself every request (`default-src 'none'`); pictures are inlin
 `Live` the tables and maps of the page come to life; without, and where scripts do not run, the same content stands there.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,13 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from curate.report.blocks import SYMBOLS, Column, Figure, Map, Page, Points, cell_text
-from curate.report.excerpt import differing, excerpt, visible
+from curate.report.excerpt import CODE, differing, excerpt, visible
 
 TEMPLATE = "page.html.j2"
 WIDE = 3  # columns, above which a narrow screen tells each line by itself
 PRINTED = 3  # rows of a finding that go to paper
 
-_CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _SVG = "{http://www.w3.org/2000/svg}"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _DRAWING = {"svg", "g", "path", "text", "tspan", "rect", "circle", "line", "use", "defs", "clipPath", "title"}
@@ -73,7 +71,7 @@ def safe(text: str) -> Markup:
 
 def coded(text: str) -> Markup:
     """Our own sentence, escaped, with what stands between backticks as code."""
-    parts = _CODE.split(visible(text))
+    parts = CODE.split(visible(text))
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
     )

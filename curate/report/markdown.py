@@ -18,7 +18,7 @@ from curate.report.blocks import (
     Table,
     cell_text,
 )
-from curate.report.excerpt import differing, excerpt, one_line
+from curate.report.excerpt import CODE, differing, excerpt, one_line
 from curate.wording import Span
 
 TEXT_LIMIT = 300
@@ -35,6 +35,12 @@ def escaped(text: str) -> str:
     marked = re.sub(r"([\\`*_\[\]|~$@]|:(?=//)|(?<=www)\.)", r"\\\1", plain)
     # What would open a heading, a list or a rule at the start of a line.
     return re.sub(r"^(\s*)([#+=-]|\d+[.)](?=\s))", _held_back, marked)
+
+
+def coded(text: str) -> str:
+    """Our own sentence, escaped, with what stands between backticks as code."""
+    parts = CODE.split(one_line(text))
+    return "".join(f"`{part}`" if at % 2 else escaped(part) for at, part in enumerate(parts))
 
 
 def _held_back(found: re.Match[str]) -> str:
@@ -57,7 +63,7 @@ def _page(page: Page) -> Iterator[str]:
 def _section(section: Section) -> Iterator[str]:
     yield f"## {escaped(section.title)}\n"
     if section.text:
-        yield f"{escaped(section.text)}\n"
+        yield f"{coded(section.text)}\n"
     for block in section.blocks:
         yield from _block(block)
 
@@ -67,7 +73,7 @@ def _block(block: Block) -> Iterator[str]:
         case Note():
             if block.title:
                 yield f"### {escaped(block.title)}\n"
-            yield f"{escaped(block.text)}\n"
+            yield f"{coded(block.text)}\n"
         case Table():
             yield from _table(block)
         case Plot():
@@ -89,9 +95,9 @@ def _finding(finding: Finding) -> Iterator[str]:
     share = f", {escaped(str(finding.share))}" if finding.share is not None else ""
     yield f"### {SYMBOLS[finding.severity]} {finding.severity}: {escaped(finding.title)}{count}{share}\n"
     if finding.text:
-        yield f"{escaped(finding.text)}\n"
+        yield f"{coded(finding.text)}\n"
     if finding.todo:
-        yield f"**What to do:** {escaped(finding.todo)}\n"
+        yield f"**What to do:** {coded(finding.todo)}\n"
     if finding.rows is not None:
         yield from _table(finding.rows)
 
@@ -113,6 +119,9 @@ def _line(cells: Iterator[str]) -> str:
 
 def _cell(cell: Cell, column: Column, basis: str) -> str:
     text = cell_text(cell, column, basis)
+    if column.kind == "label":
+        # A pipe would end the cell, in code too.
+        return re.sub(r"(?<!\\)\|", r"\|", coded(text))
     return escaped(str(excerpt(text, TEXT_LIMIT)) if column.kind == "text" else text)
 
 

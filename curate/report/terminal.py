@@ -115,7 +115,9 @@ def _table(table: Table, limit: int) -> Iterator[RenderableType]:
     yield from _records(table.columns, rows) if table.told else [_grid(table, rows)]
     if len(table.rows) > limit:
         total = table.total or len(table.rows)
-        yield Text(f"{limit:,} of {total:,} rows here; {len(table.rows):,} in the written report", style="dim")
+        yield Text(
+            f"{limit:,} of {total:,} {table.things} here; {len(table.rows):,} in the written report", style="dim"
+        )
     elif table.cut:
         yield Text(table.cut, style="dim")
 

@@ -18,6 +18,7 @@ import polars as pl
 
 from curate import chats as chat
 from curate import overlap, topics, views
+from curate.counted import counted
 from curate.errors import BadInput, Refused
 from curate.evalset import EvalFile
 from curate.overlap_rule import Rule
@@ -49,14 +50,14 @@ class Wish:
     def target(self, rows: int) -> int:
         """Cases to hold out of so many rows. BadInput where one side would be empty."""
         if rows < 2:
-            raise BadInput(f"a set of {rows} rows cannot be split")
+            raise BadInput(f"a set of {counted(rows, 'row')} cannot be split: each side needs one at least")
         if self.cases is None:
             if not (spared := self.spared(rows)):
                 what = f"{rows} rows are too few: at most {100 * SPARED:g} % are held out for an effect"
                 raise BadInput(what, hint="--cases 1")
             return min(self.effect.cases(), spared)
         if not 1 <= self.cases < rows:
-            what = f"{self.cases:,} cases cannot be held out of {rows:,} rows: each side needs one at least"
+            what = f"{counted(self.cases, 'case')} cannot be held out of {counted(rows, 'row')}: each side needs one at least"
             raise BadInput(what, hint=f"--cases {max(1, rows // 5)}")
         return self.cases
 
@@ -117,7 +118,7 @@ def split(
             return Parts(kept, cases, wanted, sizes, table, free.count(False), proof, round_, mended)
         # What is boilerplate, and which answers are shared, depends on how many cases there are.
         mended += sum(together.join(a, b) for a, b in sorted(missed))
-    what = f"{len(missed):,} pairs still overlap after {ROUNDS} rounds; this is a defect of Winnow, please report it"
+    what = f"{counted(len(missed), 'pair still overlaps', 'pairs still overlap')} after {ROUNDS} rounds; this is a defect of Winnow, please report it"
     raise Refused(what)
 
 
@@ -173,7 +174,7 @@ def _draw(
     if not chosen:
         sizes = Counter(number)
         smallest = min((sizes[group] for group, may in zip(number, free, strict=True) if may), default=0)
-        what = f"no group of rows that say the same is as small as {wanted:,} cases; the smallest has {smallest:,} rows"
+        what = f"no group of rows that say the same is as small as {counted(wanted, 'case')}; the smallest has {counted(smallest, 'row')}"
         raise BadInput(what if smallest else "no row can be held out", hint=f"--cases {smallest}" if smallest else None)
     away = {row for group in chosen for row in group.rows}
     return [row in away for row in range(rows)]

@@ -14,6 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from curate.counted import counted
 from curate.splitting.effect import Effect
 
 WRITTEN = ("train.jsonl", "eval.jsonl", "quarantine.jsonl", "split.json")
@@ -87,14 +88,18 @@ class Split:
         said, independent = [], self.groups.held_out
         if self.spared is not None and independent < (needed := self.effect.cases()):
             said.append(
-                f"a change of {100 * self.effect.difference:.3g} points needs {needed:,} cases, more than this data can spare "
-                f"(at most {self.spared:,} of {self.rows:,} rows)"
+                f"a change of {100 * self.effect.difference:.3g} points needs {counted(needed, 'case')}, more than this data can spare "
+                f"(at most {self.spared:,} of {counted(self.rows, 'row')})"
             )
         elif self.spared is None and self.cases != self.wanted:
-            said.append(f"{self.wanted:,} cases were asked for; whole groups come nearest with {self.cases:,}")
+            said.append(
+                f"{counted(self.wanted, 'case was', 'cases were')} asked for; whole groups come nearest with {self.cases:,}"
+            )
         same = self.cases != independent
         once = (
-            f"the {self.cases:,} cases are {independent:,} groups, and what says the same counts once: " if same else ""
+            f"the {counted(self.cases, 'case is', 'cases are')} {counted(independent, 'group')}, and what says the same counts once: "
+            if same
+            else ""
         )
         return [*said, once + self.effect.sentence(independent)]
 
@@ -125,7 +130,7 @@ class Split:
         return out.getvalue().rstrip()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        head = f": {self.rows:,} rows = {self.train:,} to train on + {self.cases:,} held out"
+        head = f": {counted(self.rows, 'row')} = {self.train:,} to train on + {self.cases:,} held out"
         yield Text.assemble((str(self.folder), "bold"), head)
         for line in self._lines():
             yield Text(line)
@@ -139,25 +144,29 @@ class Split:
             table.add_row(words, f"{topic.rows:,}", shares[0], f"{topic.cases:,}", shares[1])
         yield table
         more = len(self.topics) - TOPICS_SHOWN
-        rest = f"and {more:,} smaller topics in split.json; " if more > 0 else ""
+        rest = f"and {counted(more, 'smaller topic')} in split.json; " if more > 0 else ""
         yield Text(f"{rest}no topic's share differs by more than {100 * (self.share_gap() or 0):.1f} points")
         yield Text(self.next())
 
     def _lines(self) -> list[str]:
         groups, proof = self.groups, self.proof
-        lines = [f"{groups.count:,} groups of rows that say the same, {groups.of_several_rows:,} of several rows"]
+        lines = [
+            f"{counted(groups.count, 'group')} of rows that say the same, {groups.of_several_rows:,} of several rows"
+        ]
         if groups.largest > 1:
             more = ", ..." if groups.largest > len(groups.largest_ids) else ""
             lines[0] += f"; the largest has {groups.largest:,} ({', '.join(groups.largest_ids)}{more})"
         if self.not_comparable:
-            lines.append(f"{self.not_comparable:,} rows cannot be compared, so they stay to train on")
+            lines.append(
+                f"{counted(self.not_comparable, 'row cannot be compared, so it stays', 'rows cannot be compared, so they stay')} to train on"
+            )
         if self.quarantined:
-            lines.append(f"{self.quarantined:,} lines could not be read: quarantine.jsonl")
+            lines.append(f"{counted(self.quarantined, 'line')} could not be read: quarantine.jsonl")
         lines += self.sentences()
-        mended = f", {proof.mended:,} pairs put on one side by the check itself" if proof.mended else ""
+        mended = f", {counted(proof.mended, 'pair')} put on one side by the check itself" if proof.mended else ""
         lines.append(
             f"checked: no overlap under rule {proof.rule_fingerprint[:12]} ({proof.rule}; template variants "
-            f"{proof.template_variants}), {proof.pairs_compared:,} pairs of windows compared{mended}"
+            f"{proof.template_variants}), {counted(proof.pairs_compared, 'pair')} of windows compared{mended}"
         )
         if near := proof.closest:
             lines.append(f"closest pair left: case {near.case_id} and row {near.row_id}, cosine {near.cosine:.3f}")

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from curate.duplicates import near
 from curate.duplicates.confirm import RULES
+from curate.hands import Hands
 from curate.progress import silent
-from curate.streaming.hands import Hands
 from curate.streaming.ids import Ids
 from curate.streaming.stored import Stored
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 
 from curate import dedup
-from curate.streaming.hands import Hands
+from curate.hands import Hands
 from curate.streaming.ids import Ids
 from curate.streaming.stored import Stored
 

@@ -16,10 +16,10 @@ import numpy.typing as npt
 import polars as pl
 
 from curate.duplicates import near
+from curate.hands import Hands
 from curate.progress import Progress
 from curate.streaming import votes
 from curate.streaming.confirming import Pairs, Reading, confirmed
-from curate.streaming.hands import Hands
 from curate.streaming.runs import Runs
 
 Numbers = npt.NDArray[np.int64]
@@ -109,7 +109,7 @@ def near_pairs(desk: Desk, among: Mask, floor: float, hands: Hands) -> NearPairs
     search.compare(codes)
     crowded, beyond = held.crowded, 0
     if crowded.any():
-        crowd = votes.only(prints, crowded, desk.folder / "crowd", desk.records_at_once)
+        crowd = votes.only(prints, crowded, desk.folder / "crowd", desk.records_at_once, hands)
         prints.drop()
         beyond = _among_the_crowded(search, crowd, crowded)
         crowd.drop()
@@ -124,8 +124,11 @@ def _among_the_crowded(search: _Search, crowd: Runs, crowded: Mask) -> int:
     rank[order] = np.arange(len(order))
 
     def compare(active: Mask) -> Mask:
-        codes, held = votes.propose(desk.folder, crowd, active, desk.records_at_once, search.hands, crowds=True)
-        search.compare(_both(desk, codes, votes.beside_the_best(desk.folder, crowd, held, rank, desk.records_at_once)))
+        # What is read several times a round is made small first: most rows were set aside already.
+        some = votes.only(crowd, active, desk.folder / "active", desk.records_at_once, search.hands)
+        codes, held = votes.propose(desk.folder, some, active, desk.records_at_once, search.hands, crowds=True)
+        search.compare(_both(desk, codes, votes.beside_the_best(desk.folder, some, held, rank, desk.records_at_once)))
+        some.drop()
         return held.crowded
 
     def goes(level: float) -> Numbers:

@@ -27,7 +27,7 @@ from curate.duplicates.fingerprints import (
     countable,
     in_crowds,
 )
-from curate.streaming.hands import Hands
+from curate.hands import Hands
 from curate.streaming.runs import Range, Runs
 
 Numbers = npt.NDArray[np.int64]
@@ -205,14 +205,19 @@ def _smallest_of(crowds: Sequence[_Range], crowded: Mask, line: Numbers) -> Keys
     return few
 
 
-def only(prints: Runs, rows: Mask, folder: Path, at_once: int) -> Runs:
+def only(prints: Runs, rows: Mask, folder: Path, at_once: int, hands: Hands) -> Runs:
     """The fingerprints of some rows, in runs of their own."""
-    kept = Runs(folder)
-    for number, (low, high) in enumerate(prints.ranges(at_once)):
-        values, owners = prints.get(low, high)
-        here = rows[owners]
-        kept.put(number, values[here], owners[here])
-    return kept
+    folder.mkdir(exist_ok=True)
+    np.save(folder / "active.npy", rows)
+    tasks = [_Range(folder, prints.folder, i, some, len(rows), CROWD) for i, some in enumerate(prints.ranges(at_once))]
+    for _ in hands.each(_narrow, tasks):
+        pass
+    (folder / "active.npy").unlink()
+    return Runs(folder)
+
+
+def _narrow(task: _Range) -> None:
+    Runs(task.folder).put(task.number, *_those(task))
 
 
 def _starts(values: Keys) -> Numbers:

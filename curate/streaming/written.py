@@ -18,11 +18,11 @@ from curate import chats as chat
 from curate import outcome
 from curate.duplicates.confirm import RULES
 from curate.formats import from_chat
+from curate.hands import Hands
 from curate.layouts.jsonvalues import json_text
 from curate.outcome import LEDGER, Reason
 from curate.streaming.confirming import Pairs
 from curate.streaming.copies import Copies
-from curate.streaming.hands import Hands
 from curate.streaming.ids import Ids
 from curate.streaming.nearby import Gone
 from curate.streaming.stored import Stored

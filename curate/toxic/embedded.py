@@ -136,7 +136,8 @@ def load(name: str | None = None, *, sha256: str | None = None, cache: Cache | N
     if name in DETOXIFY or "/" in name or name.endswith((".ckpt", ".pt", ".pth")):
         return detoxify.load(name, sha256=sha256, cache=cache)
     known = ", ".join(("words", *DETOXIFY))
-    raise BadInput("there is no toxicity scorer of this name", where=name, hint=f"{known}, or the path of a checkpoint")
+    hint = f"{known}, CHECKPOINT@SHA256, or no name at all for the scorer that ships"
+    raise BadInput("there is no toxicity scorer of this name", where=name, hint=hint)
 
 
 def _embedded(*, words_only: bool, cache: Cache | None) -> Scorer:

@@ -2,16 +2,18 @@
 
 import json
 import re
+from dataclasses import replace
 
 import polars as pl
 import pytest
 
-from curate import dedup, lengths, outcome, overlap, problems, quality, replacement, toxicity
+from curate import bias, card, dedup, lengths, outcome, overlap, problems, quality, replacement, toxicity
 from curate.audit import audit
 from curate.audit_report import report
 from curate.chats import chats_of
 from curate.outcome import Reason
 from curate.pii import Finding
+from curate.report import Table
 from curate.samples import NOT_SHOWN, Samples
 
 MAIL = re.compile(r"[\w.]+@[\w.]+\.\w+")
@@ -255,6 +257,21 @@ def test_pairs_show_row_beside_twin_and_eval_item(found):
 def test_same_input_same_bytes(found):
     assert report(found).to_html() == report(found).to_html()
     assert str(found).startswith("12 rows read, 2 broken\n1. ")
+
+
+def test_every_column_of_shares_says_of_what_and_stands_on_that_many_rows(found, chats):
+    scores = SCORES.cast(toxicity.TURN_SCORES)
+    whole = replace(found, faults=quality.faults(chats), bias=bias.measure(chats, scores))
+    of = {"share of rows read": 12, "share of usable rows": 10}
+    seen = set()
+    for page in (report(whole), card.page(whole, "x")):
+        tables = [block for section in page.sections for block in section.blocks if isinstance(block, Table)]
+        for table in tables:
+            for place, column in enumerate(table.columns):
+                if column.name.startswith("share"):
+                    assert {row[place].n for row in table.rows} <= {of[column.name]}, column
+                    seen.add((page.title[:4], column.name))
+    assert len(seen) == 4
 
 
 def test_an_empty_dataset_is_a_report_too(chats):

@@ -1,19 +1,22 @@
 """Groups of people in data: mentions with homonyms, tone, occupations, and verdicts that survive correction."""
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import bias, bias_report, stats
+from curate import bias, bias_report, cache, stats
 from curate.audit import audit
 from curate.audit_report import report
 from curate.bias import holm
 from curate.chats import chats_of
-from curate.portrayal import occupations, tone
+from curate.portrayal import groups, occupations, tone
 from curate.portrayal.groups import NAMES, mentions, named, without_names
 from curate.report import Table
 from curate.toxicity import TURN_SCORES
+from tests.curate.rooms import imported
 
 
 def row(name: str, asked: str, said: str) -> dict[str, object]:
@@ -276,3 +279,80 @@ def test_an_empty_set_and_a_foreign_one() -> None:
 def test_the_order_of_the_rows_decides_nothing() -> None:
     chats = some(50, "nasty", "nice")
     assert bias.measure(chats) == bias.measure(chats.reverse())
+
+
+PARTS = """old wives' tales oh man son of a gun gay queer straight people women person with disabilities autism lgbtq native
+    Black trans kids asylum seekers first nations the blind can mu\u017flims MUSL\u0130MS M\u0131grants \u212aids mentally ill
+    54-year-old colo lgbtfoo sikhs"""
+WORDS = st.sampled_from(PARTS.split())
+
+
+@given(st.lists(st.one_of(WORDS, st.sampled_from([", ", " ", "-", "."])), max_size=12), st.sampled_from(["", " "]))
+@settings(max_examples=200, deadline=None)
+def test_what_is_looked_for_first_hides_no_mention(words: list[str], between: str) -> None:
+    """The quick look at parts of words gives what the patterns alone give."""
+    said = between.join(words)
+    whole = groups._IDIOMS.sub(" ", said)
+    for group, patterns in groups._PATTERNS.items():
+        assert named(said, group) == any(pattern.search(whole) for pattern in patterns)
+    plain = said
+    for group in NAMES:
+        for pattern in groups._PATTERNS[group] if group not in ("women", "men") else ():
+            plain = pattern.sub("person", plain)
+    assert without_names(said) == plain
+
+
+def test_every_group_but_two_has_its_parts() -> None:
+    assert set(NAMES) - set(groups._PARTS) == {"women", "men"}
+
+
+TEXTS = [
+    "Black women wrote it. She is a nurse and he is happy.", "", "Two gay friends were horrible to the elderly.", "caf\u00e9", "Muslims and Jews."
+]  # fmt: skip
+
+
+def test_mentions_and_tone_are_the_same_with_a_cache(tmp_path: Path) -> None:
+    with cache.open(tmp_path) as held:
+        for texts in ([], TEXTS[:2], TEXTS, TEXTS * 2, TEXTS):
+            assert mentions(texts, held).equals(mentions(texts))
+            assert mentions(texts, held).schema == mentions(texts).schema
+            for group in (None, "women", "Muslims"):
+                assert tone.of_rows(texts, group, held) == tone.of_rows(texts, group)
+
+
+def test_bias_is_the_same_with_a_cache_first_and_later(tmp_path: Path) -> None:
+    chats = some(40, "horrible and nasty", "good and nice")
+    scores = [(name, 1, "assistant", 0.9 if "w0" in name else 0.1, 0, 1, None) for name in chats["id"]]
+    toxic = pl.DataFrame(scores, schema=TURN_SCORES, orient="row")
+    plain = bias.measure(chats, toxic)
+    assert plain.comparisons > 1
+    with cache.open(tmp_path) as held:
+        assert [bias.measure(chats, toxic, cache=held) for _ in range(2)] == [plain, plain]
+
+
+def test_another_rule_for_mentions_is_a_miss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with cache.open(tmp_path) as held:
+        assert mentions(["The quorgs came."], held)["Roma"].to_list() == [False]
+        monkeypatch.setitem(groups._SOURCES, "Roma", (r"quorgs",))
+        assert mentions(["The quorgs came."], held)["Roma"].to_list() == [False]  # the code says that nothing changed
+        monkeypatch.setattr(groups, "code", lambda *rooms: "of tomorrow")
+        assert mentions(["The quorgs came."], held)["Roma"].to_list() == [True]
+
+
+def test_the_code_that_decides_is_all_in_the_keys() -> None:
+    assert imported(groups.ROOMS) <= {"cache"}
+    assert imported(tone.ROOMS) <= {"cache"}
+
+
+@given(
+    st.lists(
+        st.sampled_from(["nurse", "Nurses", "nurse1", "she", "He", "his", "the", ".", "\n", "x" * 9, "\u212aer"]),
+        max_size=14,
+    )
+)
+@settings(max_examples=100, deadline=None)
+def test_where_no_pronoun_stands_the_search_is_spared_and_nothing_else(words: list[str]) -> None:
+    said = " ".join(words)
+    searched = [one for one in occupations._SENTENCE.split(said) if occupations._ANY.search(one)]
+    hits = {hit for one in searched for hit in occupations._of_sentence(one)}
+    assert hits == {hit for one in occupations._SENTENCE.split(said) for hit in occupations._of_sentence(one)}

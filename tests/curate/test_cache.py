@@ -220,6 +220,42 @@ def test_remember_computes_anew_what_unpack_refuses(kept: cache.Cache) -> None:
     assert _lengths(kept, ["a"], Counting()) == [1]
 
 
+def test_recall_computes_once_and_gives_what_was_packed(kept: cache.Cache) -> None:
+    asked = list[str]()
+
+    def recall(key: str, where: cache.Cache | None = kept) -> object:
+        return cache.recall(
+            where, "a", key, lambda: asked.append(key) or (1, key), lambda x: json.dumps(x).encode(), json.loads
+        )
+
+    assert [recall("x"), recall("x"), recall("y")] == [[1, "x"], [1, "x"], [1, "y"]]
+    assert asked == ["x", "y"]
+    assert [recall("x", None), recall("x", cache.off())] == [[1, "x"], [1, "x"]]
+    kept.put("a", {"x": b"no json"})
+    assert (recall("x"), recall("x"), asked) == ([1, "x"], [1, "x"], ["x", "y", "x", "x", "x"])
+
+
+def test_code_is_another_where_a_room_or_python_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wing").mkdir()
+    for room in ("a.py", "b.py", "wing/c.py", "wing/d.txt"):
+        (tmp_path / room).write_text(room)
+    monkeypatch.setattr(cache, "__file__", str(tmp_path / "cache.py"))
+    made = cache.code.__wrapped__
+    first = made("a.py", "wing")
+    assert first == made("a.py", "wing") != made("a.py")
+    (tmp_path / "b.py").write_text("of another rule")
+    (tmp_path / "wing/d.txt").write_text("no code")
+    assert made("a.py", "wing") == first
+    for room in ("a.py", "wing/c.py", "wing/new.py"):
+        before = made("a.py", "wing")
+        (tmp_path / room).write_text(f"changed {room}")
+        assert made("a.py", "wing") != before
+    monkeypatch.setattr(cache.unicodedata, "unidata_version", "99")
+    assert made("a.py", "wing") != before
+    with pytest.raises(FileNotFoundError):
+        made("no_such_room.py")
+
+
 def test_remember_tells_how_far_it_is(kept: cache.Cache) -> None:
     told: list[tuple[str, int, int]] = []
     _lengths(kept, ["a"], Counting())

@@ -62,3 +62,13 @@ def test_the_data_is_not_changed() -> None:
     before = CHATS.clone()
     canaries.measure(CHATS, FINDER, per_kind=2)
     assert before.equals(CHATS)
+
+
+def test_what_does_not_count_is_not_found() -> None:
+    found = canaries.measure(CHATS, FINDER, per_kind=4, choose=lambda leaves, some, roles: [() for _ in some])
+    assert found.table["found"].sum() == 0
+
+
+def test_an_age_is_planted_beside_somebody() -> None:
+    table = canaries.measure(CHATS, FINDER, per_kind=8).table
+    assert dict(table.filter(kind="AGE").select("context", "found").iter_rows()) == {"named": 4, "bare": 0}

@@ -9,6 +9,7 @@ import pytest
 
 from curate import chats as chat
 from curate import dedup
+from curate.duplicates import stars
 from curate.windows import Windows
 
 
@@ -74,7 +75,9 @@ def test_exact_reads_all_turns_roles_and_fields() -> None:
     ]
     assert dedup.exact(chat.chats_of(rows)).kept.height == 5
     assert dedup.exact(chat.chats_of([*rows, *rows])).kept.height == 5
-    kept = dedup.exact(chat.chats_of([{"id": "a", **rows[0]}, {"id": "b", **rows[0]}]), without_pii={"b"}).kept
+    kept = dedup.exact(
+        chat.chats_of([{"id": "a", **rows[0]}, {"id": "b", **rows[0]}]), checked=stars.Checked({"b"})
+    ).kept
     assert kept["id"].to_list() == ["b"]
 
 

@@ -20,9 +20,9 @@ from curate.dedup_files import WRITTEN, Deduplicated, Portions, dedup_files
 from curate.duplicates import fingerprints, said, stars
 from curate.duplicates import near as room
 from curate.errors import BadInput, Surroundings
+from curate.hands import Hands
 from curate.streaming import batches, place, reading, votes
 from curate.streaming.confirming import Pairs
-from curate.streaming.hands import Hands
 from curate.streaming.ids import Ids
 from curate.streaming.nearby import stars_of
 from curate.streaming.runs import END, Runs
@@ -294,7 +294,7 @@ def test_bad_input_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     for arguments, sentence in [
         ({"data": [tmp_path / "no.jsonl"]}, "there is no such file"),
         ({"data": [path]}, "holds no usable row"),
-        ({"data": [path], "threshold": 0.0}, "the threshold is 0"),
+        ({"data": [path], "threshold": 0.0}, "the threshold for near duplicates is 0"),
         ({"data": [path], "format": "odd"}, "is not known"),
         ({"data": [path], "on_error": "stop"}, "found"),
     ]:

@@ -73,3 +73,15 @@ def test_a_name_that_stands_all_over_the_rows_tells_of_nobody() -> None:
     assert doxxing.count(chats_of([*signed[:9], *other]), FINDER).height == 9
     assert doxxing.count(chats_of([*signed, *other]), FINDER).height == 0
     assert doxxing.count(chats_of([*signed, *other, *other]), FINDER).height == 10
+
+
+def test_a_found_age_is_one_and_a_postal_code_is_a_town() -> None:
+    text = "Jane Doe, thirty-four, ZIP 90210"
+    name, age, code = (
+        Finding(0, 8, "PERSON", 1.0, "t"),
+        Finding(10, 21, "AGE", 0.6, "Age"),
+        Finding(27, 32, "STREET_ADDRESS", 0.6, "PostalCode"),
+    )
+    assert doxxing.combinations(text, [name, age, code]) == ("name, age and town",)
+    assert doxxing.combinations(text, [name, code]) == ()
+    assert doxxing.combinations(text, [name, code._replace(recogniser="StreetAddress")]) == ("name and home",)

@@ -1,8 +1,10 @@
 """Named faults: what each finds and what it must leave alone, by hand; laws over the whole; a set with planted ones."""
 
 import random
+import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import bias, bias_report, lengths, problems, quality, quality_report, recipe, rubric
+from curate import bias, bias_report, cache, lengths, problems, quality, quality_report, recipe, rubric
 from curate.audit import audit
 from curate.audit_report import report
 from curate.chats import chats_of
-from curate.faults import contradictions, cut_off, echoes, labels, unlike_rest
+from curate.faults import contradictions, cut_off, echoes, labels, languages, unlike_rest
 from curate.faults.exchanges import exchanges, open_fence
 from curate.faults.languages import told
 from curate.outcome import Outcome
+from tests.curate.rooms import imported
 
 
 def row(name: str, asked: str, said: str, system: str | None = None) -> dict[str, object]:
@@ -395,3 +398,45 @@ def test_the_audit_tells_of_every_fault_and_shows_no_live_markup() -> None:
     assert "<script>alert" not in page.to_html()
     assert not quality_report.sections(audit(chats, empty, {}))
     assert not bias_report.sections(audit(chats, empty, {}))
+
+
+SIGNS = st.text(st.sampled_from("aZé²٣_\u0130ſß.-' \n\t\u2003\x1c"), max_size=12)
+
+
+@given(SIGNS)
+def test_the_last_word_is_what_a_search_from_the_start_finds(said: str) -> None:
+    searched = re.search(r"(?:^|\s)([^\W\d_]+)$", said.rstrip())
+    assert cut_off._last_word(said) == (searched[1] if searched else "")
+
+
+SPOKEN = ["the", "and", "der", "und", "la", "que", "de", "lampe", "свет", "и", "光", "の", "é", "xyz"]
+
+
+@given(st.lists(st.sampled_from(SPOKEN), max_size=25))
+def test_languages_are_told_as_by_counting_sign_by_sign(words: list[str]) -> None:
+    said = " ".join(words)
+    named = Counter(languages._named(c) for c in said if c.isalpha())
+    best = max(sorted(named), key=lambda name: named[name]) if named else "LATIN"
+    if named and named["HIRAGANA"] + named["KATAKANA"] <= languages.JAPANESE * named.total():
+        assert languages._script(said) == (best if named[best] >= languages.SCRIPT * named.total() else "?")
+    hits = Counter(name for word in words for name in languages._OF_WORD.get(word, ()))
+    different = Counter(name for word in set(words) for name in languages._OF_WORD.get(word, ()))
+    (first, most), (_, second) = [*hits.most_common(2), ("", 0), ("", 0)][:2]
+    clear = different[first] >= languages.FEWEST and most >= max(
+        languages.CLEAR * len(words), languages.MARGIN * second
+    )
+    assert languages._latin(said) == (first if clear else None)
+
+
+def test_languages_are_the_same_with_a_cache(tmp_path: Path) -> None:
+    texts = ["Die Lampe ist nicht mehr an und der Schalter klemmt.", "OK", "", "Лампа не горит", "OK"]
+    with cache.open(tmp_path) as held:
+        for _ in range(2):
+            assert languages.all_told(texts, held) == languages.all_told(texts) == [told(said) for said in texts]
+    assert imported(languages.ROOMS) <= {"cache"}
+
+
+def test_system_prompts_are_told_whatever_the_turn_they_stand_in() -> None:
+    rows = [row(f"r{n}", "Why?", "So.", "Be kind." if n < 58 else " \t" if n == 58 else None) for n in range(60)]
+    rows[0]["turns"] = rows[0]["turns"][::-1]  # type: ignore[index]
+    assert set(unlike_rest.without_system(chats_of(rows))) == {"r58", "r59"}

@@ -305,7 +305,7 @@ def test_folders_and_globs(tmp_path: Path) -> None:
     read = files.read(tmp_path)
     assert read.chats["id"].to_list() == ["a", "b", "c"]
     assert any("config.json: passed over" in note for note in read.notes)
-    assert any("1 files passed over by their names" in note for note in read.notes)
+    assert any("1 file passed over by name" in note for note in read.notes)
     read = files.read([f"{tmp_path}/**/*.jsonl", tmp_path / "a.jsonl"])
     assert read.chats["id"].to_list() == ["a", "b", "c"]
     assert any("read once" in note for note in read.notes)

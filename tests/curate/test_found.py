@@ -16,6 +16,7 @@ from curate.duplicates import found as room
 from curate.duplicates.found import FOUND, GONE, Found
 from curate.duplicates.near import decide, near, near_pairs
 from curate.duplicates.semantic import semantic
+from curate.duplicates.stars import Checked
 from curate.errors import BadInput
 from curate.outcome import Outcome
 from curate.pairs import Judgement
@@ -46,19 +47,20 @@ def _told(outcome: Outcome) -> pl.DataFrame:
     return outcome.ledger.select(row="row_id", twin="twin", score="score", rule="rule").sort("row")
 
 
-def _some(rows: pl.DataFrame, seed: int) -> set[str]:
+def _some(rows: pl.DataFrame, seed: int) -> Checked:
     rng = random.Random(seed)
-    return {row for row in rows["id"] if rng.random() < 0.5}
+    clean, toxic = ({row for row in rows["id"] if rng.random() < 0.5} for _ in range(2))
+    return Checked(clean, toxic)
 
 
 @given(st.integers(0, 10_000), st.floats(0.5, 1.0), st.floats(0.5, 1.0))
 @settings(max_examples=12, deadline=None)
 def test_near_decided_from_the_pairs_is_the_step_run_afresh(seed: int, own: float, other: float) -> None:
     rows = _edited(seed, 8)
-    clean = _some(rows, seed)
-    pairs = room.of_near(rows, near_pairs(rows), own, clean).pairs
+    checked = _some(rows, seed)
+    pairs = room.of_near(rows, near_pairs(rows), own, checked).pairs
     for threshold in (own, other, 0.5, 1.0):
-        assert room.decide(pairs, threshold).equals(_told(near(rows, threshold=threshold, without_pii=clean)))
+        assert room.decide(pairs, threshold).equals(_told(near(rows, threshold=threshold, checked=checked)))
 
 
 def _circle(degrees: Sequence[float]) -> tuple[pl.DataFrame, object, object]:
@@ -82,12 +84,12 @@ def _circle(degrees: Sequence[float]) -> tuple[pl.DataFrame, object, object]:
 @settings(max_examples=20, deadline=None)
 def test_semantic_decided_from_the_pairs_is_the_step_run_afresh(degrees: list[float], own: float, other: float) -> None:
     rows, encode, judge = _circle(degrees)
-    clean = _some(rows, len(degrees))
+    checked = _some(rows, len(degrees))
 
     def run(threshold: float):  # type: ignore[no-untyped-def]
-        return semantic(rows, encode, judge, threshold=threshold, slack=0.0, without_pii=clean)  # type: ignore[arg-type]
+        return semantic(rows, encode, judge, threshold=threshold, slack=0.0, checked=checked)  # type: ignore[arg-type]
 
-    pairs = room.of_semantic(rows, run(own), clean).pairs
+    pairs = room.of_semantic(rows, run(own), checked).pairs
     for threshold in (own, other, 0.5, 1.0):
         assert room.decide(pairs, threshold).equals(_told(run(threshold).outcome))
 

@@ -6,12 +6,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from curate import canaries, iteration_report, outcome, pii
 from curate import chats as chat
-from curate import iteration_report, outcome
 from curate.datadiff import diff
 from curate.evalset import EvalFile
 from curate.outcome import Reason
 from curate.overlap import Check
+from curate.residual import Residual
 from curate.steps import Step, Steps
 
 HOSTILE = "<script>alert(1)</script>"
@@ -182,3 +183,15 @@ def test_an_encoder_below_whose_floor_nothing_lies_has_no_empty_page(steps, stat
         "three.jsonl",
     ]
     assert re.search("too far away", str(page))
+
+
+def test_what_may_be_left_is_a_part_of_its_own(steps, statement):
+    assert all(section.title != "Personal data that may be left" for section in _page(steps, statement).sections)
+    left = Residual(canaries.measure(ROWS.clear(), pii.load()), 3, {"EMAIL": 1}, {}, 0)
+    counts = {"rows_read": 4, "kept": 3, "removed": 1, "edited": 1, "quarantined": 0}
+    files = [EvalFile("one.jsonl", "", ONE), EvalFile("two.jsonl", "", TWO), EvalFile("three.jsonl", "", THREE)]
+    rows, cases = iteration_report.samples(steps, statement, files, None)
+    page = iteration_report.report("it", counts, steps, statement, diff(ROWS, ROWS), rows, cases, (), left)
+    note, replaced, *_ = _section(page, "Personal data that may be left").blocks
+    assert "finds 0 values in 3 kept rows" in note.text
+    assert replaced.rows == (("EMAIL", 1, 0),)

@@ -7,12 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import names_code
-from curate import names_decoding as decoding
-from curate import names_doubts as doubts
-from curate import names_features as features
-from curate import names_network as network
-from curate.names_network import KINDS, TAGS
+from curate.naming import code, decoding, doubts, features, network
+from curate.naming.network import KINDS, TAGS
 from curate.pii import Finding
 
 TEXT = st.text(alphabet=st.one_of(st.sampled_from(list("aB7é '’\n.-_@")), st.characters()), max_size=60)
@@ -197,7 +193,7 @@ def test_a_score_lies_between_its_knots() -> None:
 def open_to_names(text: str) -> str:
     """What of a text is not quiet."""
     out, done = "", 0
-    for start, end in names_code.quiet(text):
+    for start, end in code.quiet(text):
         out, done = out + text[done:start], end
     return out + text[done:]
 
@@ -236,13 +232,13 @@ def test_code_is_quiet_and_what_it_says_is_not(text: str, left: str) -> None:
     ],
 )
 def test_prose_and_forms_are_no_code(text: str) -> None:
-    assert names_code.quiet(text) == []
+    assert code.quiet(text) == []
 
 
 @given(st.lists(st.one_of(TEXT, st.sampled_from(["x = f(1)", "return x;", "Ann's", '"""'])), max_size=5).map("\n".join))
 @settings(max_examples=100, deadline=None)
 def test_quiet_places_lie_in_the_text_in_order(text: str) -> None:
-    places = names_code.quiet(text)
+    places = code.quiet(text)
     assert all(0 <= start < end <= len(text) for start, end in places)
     assert all(a[1] <= b[0] for a, b in pairwise(places))
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from curate import names_presidio
 from curate.cache import Cache
 from curate.errors import BadInput
-from curate.names_network import KINDS
+from curate.naming import presidio
+from curate.naming.network import KINDS
 from curate.pii import Finding
 
 
@@ -66,7 +66,7 @@ def classifier_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_spacy_by_name_finds_what_its_pipeline_knows(spacy_folder: Path, tmp_path: Path) -> None:
-    finder = names_presidio.named(f"spacy:{spacy_folder}", cache=Cache(tmp_path / "cache"))
+    finder = presidio.named(f"spacy:{spacy_folder}", cache=Cache(tmp_path / "cache"))
     texts = ["Ann left Rome today.", "", "Acme"]
     found = finder.find(texts)
     assert [[(f.kind, t[f.start : f.end]) for f in some] for some, t in zip(found, texts, strict=True)] == [
@@ -74,7 +74,7 @@ def test_spacy_by_name_finds_what_its_pipeline_knows(spacy_folder: Path, tmp_pat
         [],
         [("ORGANIZATION", "Acme")],
     ]
-    again = names_presidio.named(f"spacy:{spacy_folder}", cache=Cache(tmp_path / "cache"))
+    again = presidio.named(f"spacy:{spacy_folder}", cache=Cache(tmp_path / "cache"))
     assert again.find(texts) == found
     assert not again._loaded, "known texts load no model"
 
@@ -84,18 +84,14 @@ def test_a_changed_model_has_another_fingerprint(spacy_folder: Path, tmp_path: P
 
     copy = tmp_path / "copy"
     shutil.copytree(spacy_folder, copy)
-    assert (
-        names_presidio.named(f"spacy:{copy}").fingerprint == names_presidio.named(f"spacy:{spacy_folder}").fingerprint
-    )
+    assert presidio.named(f"spacy:{copy}").fingerprint == presidio.named(f"spacy:{spacy_folder}").fingerprint
     meta = json.loads((copy / "meta.json").read_text())
     (copy / "meta.json").write_text(json.dumps({**meta, "version": "9"}))
-    assert (
-        names_presidio.named(f"spacy:{copy}").fingerprint != names_presidio.named(f"spacy:{spacy_folder}").fingerprint
-    )
+    assert presidio.named(f"spacy:{copy}").fingerprint != presidio.named(f"spacy:{spacy_folder}").fingerprint
 
 
 def test_a_token_classifier_by_name(classifier_folder: Path) -> None:
-    found = names_presidio.named(f"transformers:{classifier_folder}").find(["ann met bo", " "])
+    found = presidio.named(f"transformers:{classifier_folder}").find(["ann met bo", " "])
     assert found[0]
     assert {f.kind for f in found[0]} == {"PERSON"}
     assert (found[0][0].start, found[0][-1].end) == (0, 10)
@@ -103,32 +99,30 @@ def test_a_token_classifier_by_name(classifier_folder: Path) -> None:
 
 
 def test_findings_below_the_threshold_are_left_out(spacy_folder: Path) -> None:
-    assert names_presidio.named(f"spacy:{spacy_folder}", threshold=0.9).find(["Ann"]) == [
-        ()
-    ]  # presidio gives spaCy .85
+    assert presidio.named(f"spacy:{spacy_folder}", threshold=0.9).find(["Ann"]) == [()]  # presidio gives spaCy .85
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("en_core_web_sm", "unknown finder of names"),
-        ("spacy:", "unknown finder of names"),
+        ("en_core_web_sm", "no finder of names called"),
+        ("spacy:", "no finder of names called"),
         ("spacy:no_such_model", "not on this machine"),
         ("transformers:no/such-model", "not on this machine"),
         ("gliner:no/such-model", "GLiNER is not installed"),
     ],
 )
 def test_what_is_missing_is_a_sentence(name: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names_presidio, "find_spec", lambda package: None)
+    monkeypatch.setattr(presidio, "find_spec", lambda package: None)
     with pytest.raises(BadInput, match=said):
-        names_presidio.named(name)
+        presidio.named(name)
 
 
 def test_pickled_weights_are_not_loaded(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(BadInput, match="no safetensors weights"):
-        names_presidio.named(f"transformers:{tmp_path}")
+        presidio.named(f"transformers:{tmp_path}")
 
 
 def test_presidio_uses_our_finder() -> None:
@@ -136,7 +130,7 @@ def test_presidio_uses_our_finder() -> None:
     from presidio_analyzer.nlp_engine import NoOpNlpEngine
 
     registry = RecognizerRegistry(supported_languages=["en"])
-    registry.add_recognizer(names_presidio.recogniser(Toy()))  # type: ignore[arg-type]
+    registry.add_recognizer(presidio.recogniser(Toy()))  # type: ignore[arg-type]
     engine = AnalyzerEngine(registry=registry, nlp_engine=NoOpNlpEngine(models=[{"lang_code": "en", "model_name": ""}]))
     found = engine.analyze("Ann lives at 1 Elm St.", language="en")
     assert sorted((r.entity_type, r.start, r.end, r.score) for r in found) == [
@@ -150,4 +144,4 @@ def test_presidio_uses_our_finder() -> None:
 
 def test_of_two_that_overlap_the_surer_stays() -> None:
     a, b, c = Finding(0, 5, "PERSON", 0.6, ""), Finding(3, 9, "LOCATION", 0.9, ""), Finding(10, 12, "PERSON", 0.5, "")
-    assert names_presidio._apart([a, b, c]) == (b, c)
+    assert presidio._apart([a, b, c]) == (b, c)

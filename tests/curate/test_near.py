@@ -298,12 +298,15 @@ def test_other_tool_results_are_other_rows() -> None:
     assert near(chat.chats_of([row("in stock", ANSWER), row("in stock", ANSWER + " Done")])).removed.height == 1
 
 
-def test_the_keeper_is_complete_then_without_personal_data_then_longest_then_first_by_id() -> None:
+def test_the_keeper_is_on_policy_then_complete_then_without_personal_data_then_longest_then_first_by_id() -> None:
     cut = ANSWER[:-40] + " and some more words, and here it stops in the"
     assert near(_chats([(QUESTION, cut), (QUESTION, ANSWER)])).kept["id"].to_list() in (["r001"], ["r000", "r001"])
     rows = [(QUESTION, ANSWER + " Quite so."), (QUESTION, ANSWER), (QUESTION, ANSWER + "!")]
     assert near(_chats(rows)).kept["id"].to_list() == ["r000"]
-    assert near(_chats(rows), without_pii={"r001", "r002"}).kept["id"].to_list() == ["r001"]
+    assert near(_chats(rows), checked=stars.Checked({"r001", "r002"})).kept["id"].to_list() == ["r001"]
+    # What a later step would drop goes before all else, or its twins would be lost with it.
+    policy = stars.Checked({"r000", "r001"}, off_policy={"r000", "r001"})
+    assert near(_chats(rows), checked=policy).kept["id"].to_list() == ["r002"]
     frame = _chats([("a", "One stop. And a second that breaks"), ("a", "One stop. Two."), ("a", "Paris")])
     assert stars.best_first(frame) == [1, 2, 0]
 

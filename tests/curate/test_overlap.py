@@ -197,7 +197,7 @@ def test_short_follow_ups_are_set_aside_and_counted(toy_encoder) -> None:  # typ
     check = overlap.check(rows, [overlap.EvalFile("e", "00", case)], toy_encoder.encode, pairs.judge_with(toy_encoder))
     assert check.outcome.removed.height == 0
     assert check.set_aside == 1
-    assert "1 short follow-ups" in str(check)
+    assert "1 short follow-up of" in str(check)
 
 
 def test_one_turn_in_letters_that_the_encoder_cannot_read_leaves_the_row_uncompared(toy_encoder) -> None:  # type: ignore[no-untyped-def]

@@ -92,6 +92,15 @@ PERSONAL = [
     ("USERNAME", "jdoe_84", "username: {}"),
     ("STREET_ADDRESS", "742 Evergreen Terrace, Springfield, IL 62704", "It went to {}."),
     ("STREET_ADDRESS", "3 Tanner's Row", "She lives at {}"),
+    ("STREET_ADDRESS", "90210", "my zip code is {}"),
+    ("STREET_ADDRESS", "4056", "ZIP: {}"),
+    ("STREET_ADDRESS", "SW1A 1AA", "postcode {}."),
+    ("STREET_ADDRESS", "80331", "PLZ {}"),
+    ("DATE_OF_BIRTH", "3 May 1990", "Name: J.\nBorn {}\nSex: F"),
+    ("DATE_OF_BIRTH", "03/05/90", "DOB {}"),
+    ("DATE_OF_BIRTH", "May 3rd, 1990", "my birthday is {}"),
+    ("DATE_OF_BIRTH", "1990-05-03", "date of birth: {}"),
+    ("DATE_OF_BIRTH", "3.5.1990", "Name: J.; b. {}"),
 ]
 
 
@@ -129,6 +138,10 @@ HARMLESS = [
     "lottery 10-11-12-13-14-15",
     "OPENAI_API_KEY=your_api_key_goes_here_1 password: ********",
     "the bank by 341 George Street",
+    "zip file 12345, unzip 12345, ZIP 12345 files, zip 3 times, the post of 12345",
+    "Ada (born 3 May 1990) and Bo (b. 3 May 1990; /bo/; born 4 May 1990), Cy (/saɪ/; born 5 May 1990)",
+    "Born on 3 May 1990 in Basel, she sings.",
+    "She died at the age of 62, and I'm 34.",
     "In 2009, Wimbledon's Centre Court was roofed.",
 ]
 

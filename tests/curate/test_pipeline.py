@@ -194,6 +194,28 @@ def test_what_was_invented_is_no_personal_data_of_the_training_file(data, evals,
     assert survey.audit_files([elsewhere], [], toy_models).pii["EMAIL"] == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("more", "goes"),
+    [
+        (" You stupid worthless idiot, shut up.", "more"),  # the toxicity step would drop it, and no twin would be left
+        (" As an AI language model, I have told you so.", "more"),
+        (" We have told you so in every letter.", "plain"),  # the longer one stays
+    ],
+)
+def test_of_two_rows_the_one_within_the_policy_stays(data, evals, tmp_path, toy_models, more, goes) -> None:  # type: ignore[no-untyped-def]
+    said = (
+        "Put the kettle back on its foot, fill it no higher than the upper line, close the lid, press the switch once "
+        "and then wait until the light goes out before you take it off again."
+    )
+    rows = {"plain": said, "more": said + more, "other": "It whistles."}
+    asked = {"plain": "How do I boil the kettle?", "more": "How do I boil the kettle?", "other": "What does a kite do?"}
+    lines = [{"id": i, "prompt": asked[i], "completion": answer} for i, answer in rows.items()]
+    data.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    it = _run(data, evals, tmp_path / "it", replace(toy_models, score_toxicity=toxicity.load("words")))
+    removed = it.ledger().filter(pl.col("action") == "removed")
+    assert dict(removed.select("row_id", "step").iter_rows()) == {goes: "near"}
+
+
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 5])
 def test_an_interrupted_run_is_no_iteration_and_is_resumed(data, evals, tmp_path, toy_models, monkeypatch, at) -> None:  # type: ignore[no-untyped-def]
     whole = _run(data, evals, tmp_path / "whole" / "it", toy_models)

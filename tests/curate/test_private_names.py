@@ -1,5 +1,7 @@
 """Whose name is private: signs before the name, contacts beside it, and the same name elsewhere in the row."""
 
+import re
+
 import pytest
 
 from curate.leaves import Leaf
@@ -79,3 +81,13 @@ def test_places_and_employers_count_only_where_they_complete_a_combination() -> 
 def test_other_kinds_all_stay_and_a_field_for_names_is_private() -> None:
     assert kept("Jane Austen wrote to nobody.", "jane@corp.org") == [[], ["jane@corp.org"]]
     assert private([leaf("Jane Austen", "customer name")], [find("Jane Austen")]) == [find("Jane Austen")]
+
+
+def test_an_age_is_of_the_private_person_beside_it() -> None:
+    def ages(text: str) -> list[str]:
+        found = [*find(text), *(Finding(m.start(), m.end(), "AGE", 0.6, "Age") for m in re.finditer(r"\d\d", text))]
+        return [text[f.start : f.end] for f in private([leaf(text)], [tuple(sorted(found))])[0] if f.kind == "AGE"]
+
+    assert ages("I am Jane Doe, aged 34.") == ages("aged 34, jane@corp.org") == ["34"]
+    assert ages("Jane Austen died aged 41.") == ages("aged 41") == ages("In Bath, aged 41") == []
+    assert ages("I'm a nurse in Bath, aged 34") == ["34"]

@@ -15,6 +15,7 @@ from curate.leaves import leaves, leaves_of, put_back, walk
 from curate.outcome import LEDGER
 from curate.replacement_styles import Invented, masked
 from curate.surrogates import Key
+from curate.with_names import with_names
 
 FINDER = pii.load()
 
@@ -343,3 +344,24 @@ def test_a_private_name_goes_in_every_form_and_a_public_one_stays() -> None:
     assert answered == f"Well, {first}'s question: Ada Byron was a poet."
     everyone = replacement.replace(chats, NAMES, style=Invented(KEY), all_names=True)
     assert "Ada Byron" not in (said(everyone.kept)[0] or "")
+
+
+def test_an_age_told_again_is_the_same_age() -> None:
+    chats = chats_of([row("I'm 34, jane@corp.org. 34 rows.", "As a 34-year-old woman of thirty-four, see page 34.")])
+    asked, answered = said(replacement.replace(chats, FINDER, style=Invented(KEY)).kept)
+    match = re.fullmatch(r"I'm (3\d), \S+@example\.\w+\. 34 rows\.", asked or "")
+    assert match
+    assert match[1] != "34"
+    assert answered == f"As a {match[1]}-year-old woman of thirty-four, see page 34."
+    alone = chats_of([row("I'm 34.", "Fine.")])
+    assert replacement.replace(alone, FINDER).ledger.height == 0
+
+
+def test_an_age_beside_a_name_counts_where_the_name_is_private() -> None:
+    finder = with_names(FINDER, NAMES)
+    chats = chats_of([row("I am Jane Doe, 34 years old."), row("Ada Byron died at the age of 36.")])
+    mine, hers = (said(replacement.replace(chats, finder).kept, place)[0] for place in (0, 1))
+    assert mine == "I am <PERSON_1>, <AGE_1> years old."
+    assert hers == "Ada Byron died at the age of 36."
+    everybody = replacement.replace(chats, finder, all_names=True).kept
+    assert said(everybody, 1)[0] == "<PERSON_1> died at the age of <AGE_1>."

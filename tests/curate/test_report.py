@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -340,6 +341,38 @@ def test_no_sentence_of_a_page_shows_a_backtick_and_dataset_text_keeps_its_own()
     assert body.count("<code>x</code>") == 5
     assert body.count("`") == 2
     assert "a `b` c" in body
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("set `a: {b: [c]}` in *it*", "set `a: {b: [c]}` in \\*it\\*"),
+        ("`<b>` and <i>", "`<b>` and &lt;i&gt;"),
+        ("one ` alone, `` two", "one \\` alone, \\`\\` two"),
+    ],
+)
+def test_what_stands_between_backticks_is_code_in_markdown(said, shown):
+    table = Table((Column("what to do"), Column("said", "text")), ((said, said),))
+    finding = Finding("notice", "t", 1, None, said, said)
+    text = Report("t", sections=(Section("s", said, (finding, Note(said), table)),)).to_markdown()
+    assert text.count(shown) == 5 + (shown == escaped(said))
+    assert f"| {shown} | {escaped(said)} |" in text
+
+
+def test_a_pipe_in_code_ends_no_cell_and_is_no_other_text_elsewhere():
+    table = Table((Column("what to do"),), (("use `a|b`",),))
+    text = Report("t", sections=(Section("s", "use `a|b`", (table,)),)).to_markdown()
+    assert "\nuse `a|b`\n" in text
+    assert "\n| use `a\\|b` |\n" in text
+
+
+def test_a_cut_names_what_was_cut():
+    table = Table((Column("occupation"),), (("baker",),) * 20, total=90, things="occupations")
+    report = Report("t", sections=(Section("s", blocks=(table,)),))
+    assert "20 of 90 occupations" in report.to_html()
+    assert "20 of 90 occupations" in report.to_markdown()
+    assert "12 of 90 occupations here; 20 in the written report" in str(report)
+    assert "20 of 90 rows" in Report("t", sections=(Section("s", blocks=(replace(table, things="rows"),)),)).to_html()
 
 
 def some_rows(n: int) -> Table:

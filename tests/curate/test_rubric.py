@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import rubric
+from curate import rubric, shipped
 from curate.errors import BadInput
 from curate.rubric import CHECKS, Rubric, score
 
@@ -156,8 +156,14 @@ def test_files_that_are_no_rubric(tmp_path: Path, content: str) -> None:
 
 
 def test_a_rubric_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="there is no rubric here"):
-        rubric.read(tmp_path / "r.yaml")
+    with pytest.raises(BadInput, match="there is no rubric here") as told:
+        rubric.read(tmp_path / "nosuch.yaml")
+    for place in shipped.rubrics().glob("*.yaml"):
+        assert str(place) in str(told.value.hint)
+    (tmp_path / "voice.yaml").write_text("name: v\n")
+    with pytest.raises(BadInput) as told:
+        rubric.read(tmp_path / "vioce.yaml")
+    assert told.value.hint == str(tmp_path / "voice.yaml")
 
 
 @pytest.mark.parametrize(

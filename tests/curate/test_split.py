@@ -327,7 +327,7 @@ def test_sizes_that_cannot_be(encode: Encode) -> None:
             held_out(some_rows(), encode, Wish(cases=cases))
     with pytest.raises(BadInput, match="4 rows are too few"):
         held_out(some_rows(4), encode, Wish())
-    with pytest.raises(BadInput, match="1 rows cannot be split"):
+    with pytest.raises(BadInput, match="a set of 1 row cannot be split"):
         held_out(some_rows(1), encode, Wish(cases=1))
 
 

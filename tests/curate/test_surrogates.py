@@ -41,6 +41,7 @@ VALUES = {
     "BANK_ACCOUNT": ["12345678"],
     "EMPLOYEE_ID": ["E-10442"],
     "NATIONAL_ID": ["AB 12 34 56 C", "86095742719", "12345678Z", "529.982.247-25", "811228-9874"],
+    "AGE": ["7", "17", "18", "34", "104"],
     "MEDICAL_RECORD": ["MRN-00456789"],
     "VEHICLE_ID": ["1HGBH41JXMN109186"],
     "DEVICE_ID": ["490154203237518"],
@@ -146,11 +147,24 @@ def test_telephone_numbers_are_those_kept_for_fiction(value: str, reserved: str)
         ("PERSON", sorted(name.title() for name in list(index())[:3000])),
         ("IP", [f"8.8.{n // 250}.{1 + n % 250}" for n in range(500)]),
         ("STREET_ADDRESS", [f"{n} Oak Street" for n in range(1, 800)]),
+        ("AGE", [f"{n}" for n in range(1, 120)]),
     ],
 )
 def test_different_values_stay_different(kind: str, many: list[str]) -> None:
     row = Surrogates(KEY, "", [])
     assert len({fold(row.of(kind, value)) for value in many}) == len({fold(value) for value in many})
+
+
+def test_an_age_stays_in_its_years_and_words_agree_with_figures() -> None:
+    row = Surrogates(KEY, "row", ["34", "36", "17"])
+    ages = [row.of("AGE", said) for said in ("34", "36", "17")]
+    assert not {"34", "36", "17"} & set(ages)
+    assert [int(age) // 10 for age in ages] == [3, 3, 1]
+    assert int(ages[2]) < 18
+    told = {"thirty": 0, "thirty-one": 1, "thirty-two": 2, "thirty-three": 3, "thirty-four": 4, "thirty-five": 5,
+            "thirty-six": 6, "thirty-seven": 7, "thirty-eight": 8, "thirty-nine": 9}  # fmt: skip
+    assert 30 + told[row.of("AGE", "thirty-four")] == int(ages[0])
+    assert row.of("AGE", "Thirty-four")[0] == "T"
 
 
 def test_one_person_in_several_forms_stays_one() -> None:

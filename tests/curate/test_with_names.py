@@ -58,3 +58,9 @@ def test_the_shipped_names() -> None:
     text = "My name is Jane Thompson and my mail is jane@corp.org."
     [findings] = with_names(FORMS, names.load()).find([text])
     assert ("PERSON", "Jane Thompson") in {(f.kind, text[f.start : f.end]) for f in findings}
+
+
+def test_an_age_counts_beside_a_name_too() -> None:
+    assert found("Jane Doe is 34 years old") == [("PERSON", "Jane Doe"), ("AGE", "34")]
+    assert found("He is 34 years old") == []
+    assert found("Jane Doe" + " lamp" * 60 + ". He was aged 34") == [("PERSON", "Jane Doe")]

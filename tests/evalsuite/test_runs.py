@@ -291,7 +291,7 @@ def test_an_iteration_brings_all_that_it_needs(iteration: Path, judges: Detector
     assert found.model.unchecked == ()
     assert found.asked["task"] == 3
     assert found.metric("leakage", "training value").interval.n == 30  # the value that stands in train.jsonl
-    assert "note: leakage: 1 values of the training rows" in str(found)
+    assert "note: leakage: 1 value of the training rows is looked for" in str(found)
 
 
 def test_what_the_certificate_does_not_name_is_marked_everywhere(

@@ -89,7 +89,7 @@ def test_weights_that_are_not_all_there(copy: Path, make_iteration: Callable[...
     weights = load_file(copy / "model.safetensors")
     del weights["model.layers.1.mlp.up_proj.weight"]
     save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(BadInput, match=r"1 of its weights are missing \(model\.layers\.1"):
+    with pytest.raises(BadInput, match=r"1 of its weights is missing \(model\.layers\.1"):
         lora.train(make_iteration(), copy, QUICK)
 
 

@@ -22,7 +22,7 @@ from curate import cache as caches
 from curate.cache import Cache
 from curate.errors import BadInput
 from curate.names import THRESHOLD, Names, pack, unpack
-from curate.names_network import KINDS
+from curate.naming.network import KINDS
 from curate.pii import Finding, Findings
 from curate.progress import Progress, silent
 
@@ -72,8 +72,8 @@ def named(name: str, *, threshold: float = THRESHOLD, cache: Cache | None = None
     }
     if family not in makers or not model:
         raise BadInput(
-            f"unknown finder of names: {name or 'none'}",
-            hint="spacy:en_core_web_sm, transformers:dslim/bert-base-NER, gliner:FOLDER",
+            f"there is no finder of names called {name!r}",
+            hint="winnow (it ships with Winnow), spacy:en_core_web_sm, transformers:dslim/bert-base-NER, gliner:FOLDER",
         )
     if family == "gliner" and find_spec("gliner") is None:
         raise BadInput("GLiNER is not installed", where=name, hint="pip install gliner")

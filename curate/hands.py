@@ -5,13 +5,13 @@
             ...
 
 No more tasks are drawn than are needed to keep the processes busy, so a task may hold a batch of rows. With one process
-nothing is started. The answers are the same either way.
+nothing is started. The answers are the same either way. `Helped` starts them only when there is much to do.
 """
 
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -96,6 +96,39 @@ class Line(Generic[Task, Answer]):
         """Take the answers that are still out."""
         while self._waiting:
             self._take(_answer(self._waiting))
+
+
+class Helped(Generic[Answer]):
+    """`work` on a list of texts, one answer for each: in this process at first, on several when so many letters were read.
+
+        with Helped(look, processes=2, alone=1_000_000) as look:
+            look(texts)
+
+    `work` must judge a text alone, and be something that another process can be told of: a function of a module, or a method
+    of an object that is small.
+    """
+
+    def __init__(self, work: Callable[[Sequence[str]], Sequence[Answer]], *, processes: int, alone: int) -> None:
+        self._work, self._processes, self._left = work, processes, alone
+        self._hands: Hands | None = None
+
+    def __enter__(self) -> "Helped[Answer]":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._hands is not None:
+            self._hands.__exit__(kind, error, at)
+
+    def __call__(self, texts: Sequence[str]) -> Sequence[Answer]:
+        if self._processes < 2 or self._left > 0:
+            self._left -= sum(map(len, texts))
+            return self._work(texts)
+        if self._hands is None:
+            self._hands = Hands(self._processes).__enter__()
+        # Every second text to each of two: the texts come longest first.
+        parts = [texts[first :: self._processes] for first in range(self._processes)]
+        answers = [iter(part) for part in self._hands.each(self._work, parts)]
+        return [next(answers[place % self._processes]) for place in range(len(texts))]
 
 
 def _answer(waiting: deque[Future[Answer]]) -> Answer:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from curate.names_network import KINDS, TAGS, Floats
+from curate.naming.network import KINDS, TAGS, Floats
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from curate.names_features import buckets
+from curate.naming.features import buckets
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 

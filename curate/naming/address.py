@@ -11,7 +11,7 @@ without a number is one only where somebody is said to live there: "I live on Mi
 import re
 from collections.abc import Mapping
 
-from curate.names_features import LISTS, flags, tokens
+from curate.naming.features import LISTS, flags, tokens
 from curate.pii import Finding
 
 STREET = 1 << LISTS.index("street")

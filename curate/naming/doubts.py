@@ -4,7 +4,7 @@
 
 Rules that a person can check, after a network that nobody can. In lines of code nothing is a name. In the words of a program,
 and in algebra, a name must have a capital and stand in a list; so must a lower-case name in a text with capitals, and a word
-that begins a sentence as an order does. What an address must have is told in `names_address`.
+that begins a sentence as an order does. What an address must have is told in `naming/address.py`.
 """
 
 import re
@@ -12,8 +12,9 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from curate import names_address, names_code
-from curate.names_features import LISTS, flags, tokens
+from curate.naming import address
+from curate.naming.code import quiet
+from curate.naming.features import LISTS, flags, tokens
 from curate.pii import Finding, Findings
 
 LINES, PROGRAM = 2, 0.1  # lines of code, or their share, that make a text a program
@@ -49,7 +50,7 @@ def settled(text: str, found: Sequence[Finding], lists: Mapping[int, int]) -> Fi
     """The findings that nothing speaks against, in order."""
     if not found:
         return ()
-    code = names_code.quiet(text)
+    code = quiet(text)
     starts = [start for start, _ in code]
     program = len(code) >= LINES or sum(end - start for start, end in code) >= PROGRAM * len(text)
     strict = program or is_algebra(text) or is_mathematics(text)
@@ -59,7 +60,7 @@ def settled(text: str, found: Sequence[Finding], lists: Mapping[int, int]) -> Fi
         f
         for f in found
         if looks_possible(text[f.start : f.end])
-        and (f.kind != "ADDRESS" or names_address.is_likely(text, f, lists))
+        and (f.kind != "ADDRESS" or address.is_likely(text, f, lists))
         and not WHOSE.fullmatch(text, f.start, f.end)
         and not _within(f, code, starts)
         and not (programming and LANGUAGE.fullmatch(text, f.start, f.end))
