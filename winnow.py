@@ -200,11 +200,10 @@ def audit(
     if briefs is not None and found.diversity is not None and found.diversity.briefs is not None:
         found.diversity.briefs.write(briefs)
         aside(f"{found.diversity.briefs}: {briefs}")
-    whole = audit_report.report(found)
     if out is not None and not page:
-        whole.write(out)
+        audit_report.report(found).write(out)
     if as_json:
-        sys.stdout.write(whole.to_json())
+        sys.stdout.write(audit_report.report(found).to_json())
     else:
         Console().print(audit_report.summary(found))
     if out is not None:

@@ -80,6 +80,7 @@ _DIGIT, _BRACKET = re.compile(r"\d"), re.compile(r"\((?:\d\d ?[mf]|[mf] ?\d\d)\)
 _NUMERALS = ("teen", *_TENS, "ten", "eleven", "twelve")
 _OF_OWN = ("i'm ", "i’m ", "im ", "i am ", "i was ", "i turn", "i just", "i recent", "i final", "i'll", "i’ll", "i will", "i've", "i’ve", "i have",
            "i'd", "i’d", "i had", "my ", "our ")  # fmt: skip
+_AGE, _IN_COMMAS = re.compile(r"\bage"), re.compile(r", [1-9]\d, ")
 _OF_OLD = ("rs old", "r old", "r-old", "rs-old", "of age", "young", "y/o", "y.o")
 _YO = re.compile(r"\d[ -]?yo\b")
 _OF_HIM = ("he is", "he was", "he's", "he’s", "who is", "who was", "who's", "who’s")
@@ -150,10 +151,10 @@ def others(text: str) -> Iterator[Span]:
     bare = _has_number(low)
     asked = (
         (_OLD, old),
-        (_AGED, bare and "age" in low),
+        (_AGED, bare and _AGE.search(low) is not None),
         (_TURNED, bare and "turn" in low),
         (_HIM, bare and any(word in low for word in _OF_HIM)),
-        (_NAMED, bare),
+        (_NAMED, bare and _IN_COMMAS.search(text) is not None),
     )
     yield from _spans([pattern for pattern, wanted in asked if wanted], text, 0.6)
 

@@ -258,11 +258,12 @@ def remember(
     *,
     step: str = "compute",
     chunk: int = TEXTS_PER_CHUNK,
+    characters: int | None = None,
     model: str = "",
 ) -> list[T]:
     """One value per text, in order: looked up where known, computed once per distinct text where not.
 
-    Missing texts go to `compute` longest first, at most `chunk` and half a million characters at a time, and each chunk is
+    Missing texts go to `compute` longest first, at most `chunk` and so many `characters` (else half a million) at a time, and each chunk is
     stored as it is done, so an interrupt loses one chunk. `compute` must judge a text alone, whatever its neighbours. What comes back has been through `pack` and
     `unpack` in either case, so a first and a second run agree. A packed value that `unpack` refuses with ValueError is a miss.
     `model` is what `winnow cache` says of the kind.
@@ -282,7 +283,7 @@ def remember(
     missing = sorted((text for text in keys if text not in known), key=lambda text: (-len(text), text))
     done = len(keys) - len(missing)
     progress(step, done, len(keys))
-    for some in _chunks(missing, chunk):
+    for some in _chunks(missing, chunk, characters or CHARACTERS_PER_CHUNK):
         packed = {text: pack(value) for text, value in zip(some, compute(some), strict=True)}
         if cache:
             cache.put(kind, {keys[text]: value for text, value in packed.items()})
@@ -332,11 +333,11 @@ def code(*rooms: str) -> str:
     return sha256("\n".join(said).encode()).hexdigest()[:16]
 
 
-def _chunks(texts: list[str], most: int) -> Iterator[list[str]]:
+def _chunks(texts: list[str], most: int, characters: int) -> Iterator[list[str]]:
     some: list[str] = []
     size = 0
     for text in texts:
-        if some and (len(some) == most or size + len(text) > CHARACTERS_PER_CHUNK):
+        if some and (len(some) == most or size + len(text) > characters):
             yield some
             some, size = [], 0
         some.append(text)

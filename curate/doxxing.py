@@ -11,7 +11,7 @@ A name that stands all over the data set, as that of the assistant does, tells o
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
 import polars as pl
@@ -59,7 +59,10 @@ COMBINATIONS: tuple[tuple[str, tuple[frozenset[str] | re.Pattern[str], ...]], ..
     ("own age, post and town", (SELF, AGE, ROLE, frozenset({"LOCATION"}))),
     ("own post, employer and town", (SELF, ROLE, frozenset({"ORGANIZATION"}), frozenset({"LOCATION"}))),
 )
+# The same with the kinds first, which are told at once.
+BY_KIND = tuple((name, sorted(parts, key=lambda part: isinstance(part, re.Pattern))) for name, parts in COMBINATIONS)
 
+# From the leaves of a row, the findings in each and who says each turn: those of the findings that count.
 Choose = Callable[[Sequence[Leaf], Sequence[Findings], Sequence[str | None]], list[Findings]]
 
 COUNTS = pl.Schema({"row_id": pl.String, "turn": pl.Int32, "combination": pl.String})
@@ -118,12 +121,28 @@ def count(
             tuple(f for f in part if f.kind != "PERSON" or leaf.text[f.start : f.end].casefold() not in known)
             for leaf, part in zip(some, all_found, strict=True)
         ]
-        if choose and any(found):
+        # Who chooses leaves findings out, which takes long: not where nothing could come of all of them.
+        if choose and any(_possible(*_as_one(group)) for _, group in _by_turn(some, found)):
             found = choose(some, found, roles)
-        together = groupby(zip(some, found, strict=True), key=lambda item: item[0].turn)
-        for turn, group in together:
-            lines += [(row_id, turn, name) for name in _in_turn(group)]
+        elif choose:
+            continue
+        lines += [
+            (row_id, turn, name) for turn, group in _by_turn(some, found) for name in combinations(*_as_one(group))
+        ]
     return pl.DataFrame(lines, schema=COUNTS, orient="row")
+
+
+def _possible(text: str, findings: Sequence[Finding]) -> bool:
+    """Whether all parts of some combination stand in a text, near one another or not."""
+    kinds = {_read_as(f) for f in findings}
+    return bool(kinds) and any(all(_holds(part, kinds, text) for part in parts) for _, parts in BY_KIND)
+
+
+def _by_turn(
+    leaves: Sequence[Leaf], found: Sequence[Findings]
+) -> Iterator[tuple[int | None, list[tuple[Leaf, Findings]]]]:
+    for turn, group in groupby(zip(leaves, found, strict=True), key=lambda item: item[0].turn):
+        yield turn, list(group)
 
 
 def _known_all_over(leaves: Sequence[Sequence[Leaf]], found: Sequence[Sequence[Findings]]) -> frozenset[str]:
@@ -142,10 +161,10 @@ def _known_all_over(leaves: Sequence[Sequence[Leaf]], found: Sequence[Sequence[F
     return frozenset(name for name, n in rows.items() if n >= max(fewest, share * len(leaves)))
 
 
-def _in_turn(group: Iterable[tuple[Leaf, Findings]]) -> tuple[str, ...]:
-    """The combinations of a turn: its fields are read as one text."""
-    text, moved = "", []
+def _as_one(group: Iterable[tuple[Leaf, Findings]]) -> tuple[str, list[Finding]]:
+    """The fields of a turn as one text."""
+    text, moved = "", list[Finding]()
     for leaf, some in group:
         moved += [f._replace(start=f.start + len(text), end=f.end + len(text)) for f in some]
         text += leaf.text + "\n"
-    return combinations(text, moved)
+    return text, moved

@@ -30,7 +30,7 @@ from curate.naming import address, code, decoding, doubts, features, network
 from curate.naming.doubts import settled
 from curate.naming.features import Token, readable
 from curate.naming.network import KINDS, TAGS, Floats, Network
-from curate.pii import Finding, Findings
+from curate.pii import Finding, Findings, pack, unpack
 from curate.progress import Progress, silent
 
 CARD, WEIGHTS = "names.json", "names.safetensors"
@@ -196,16 +196,3 @@ def _bytes(path: Path, expected: str | None, advice: str) -> bytes:
     if expected is not None and hashlib.sha256(blob).hexdigest() != expected:
         raise Surroundings("this file of the finder of names is not the one it should be", where=str(path), hint=advice)
     return blob
-
-
-def pack(findings: Findings) -> bytes:
-    """Findings as the cache keeps them."""
-    return json.dumps([list(f) for f in findings], separators=(",", ":")).encode()
-
-
-def unpack(packed: bytes) -> Findings:
-    """Findings as the cache kept them; ValueError for anything else."""
-    try:
-        return tuple(Finding(int(s), int(e), str(k), float(p), str(r)) for s, e, k, p, r in json.loads(packed))
-    except TypeError as problem:
-        raise ValueError("not a list of findings") from problem

@@ -104,9 +104,7 @@ class Finder:
         kind = f"pii:{self.fingerprint}"
         work = partial(_look_in_each, self.kinds, self.threshold)
         with Helped(work, processes=self.processes, alone=ALONE) as look_in_each:
-            return caches.remember(
-                self.cache, kind, texts, look_in_each, _pack, _unpack, progress, step="personal data"
-            )
+            return caches.remember(self.cache, kind, texts, look_in_each, pack, unpack, progress, step="personal data")
 
 
 @dataclass(frozen=True)
@@ -288,11 +286,13 @@ def masker(finder: Finder) -> Callable[[str], str]:
     return lambda text: mask(text, finder.find([text])[0])
 
 
-def _pack(findings: Findings) -> bytes:
+def pack(findings: Findings) -> bytes:
+    """Findings as the cache keeps them."""
     return json.dumps([list(f) for f in findings], separators=(",", ":")).encode()
 
 
-def _unpack(packed: bytes) -> Findings:
+def unpack(packed: bytes) -> Findings:
+    """Findings as the cache kept them; ValueError for anything else."""
     try:
         return tuple(Finding(int(s), int(e), str(k), float(p), str(r)) for s, e, k, p, r in json.loads(packed))
     except TypeError as problem:

@@ -117,6 +117,8 @@ class Surrogates:
         bare = phones.same_number(value) if kind == "PHONE" else _bare(value)
         if (kind, bare) not in self._known:
             self._known[kind, bare] = self._fresh(kind, value, bare)
+        if kind in ("STREET_ADDRESS", "ADDRESS"):
+            return _spaced_as(self._known[kind, bare], value)
         return self._known[kind, bare] if kind in WRITTEN_ONE_WAY else _as_written(self._known[kind, bare], value)
 
     def _age(self, value: str) -> str:
@@ -221,6 +223,14 @@ def _bare(value: str) -> str:
         if any(c.isdecimal() for c in plain) and plain.lstrip("+").isalnum()
         else " ".join(value.split()).casefold()
     )
+
+
+def _spaced_as(made: str, value: str) -> str:
+    """The words of an address in the lines of this place: one address is written in a line here and in four there."""
+    words, spaces = made.split(), re.findall(r"\s+", value.strip())
+    if len(words) != len(spaces) + 1:
+        return made
+    return "".join(word + space for word, space in zip(words, [*spaces, ""], strict=True))
 
 
 def _as_written(made: str, value: str) -> str:

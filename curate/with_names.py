@@ -8,17 +8,21 @@ postal address takes in the street that it holds, and one that is written in par
 count is asked later (`private_names`). An age beside a name is somebody's, as one beside data with a form is.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from curate import ages, private_names
+from curate import ages, doxxing, private_names
+from curate import cache as caches
 from curate.naming import block_parts, blocks
-from curate.pii import NAMED, PLACEHOLDER, Finder, Finding, Findings, look, merge
+from curate.pii import NAMED, PLACEHOLDER, Finder, Finding, Findings, look, merge, pack, unpack
 from curate.progress import Progress, silent
 
+DECIDE = (ages, block_parts, blocks, doxxing, private_names)  # with this room, what is found of both together
 ADDRESS, STREET = "ADDRESS", "STREET_ADDRESS"
 
 
@@ -42,6 +46,13 @@ class WithNames(Finder):
     names: NameFinder = field(kw_only=True, repr=False)
 
     def find(self, texts: Sequence[str], progress: Progress = silent) -> list[Findings]:
+        kind, look_in_each = f"pii:{self.fingerprint}", partial(self._look_in_each, progress=progress)
+        # All at once: both finders keep what they found as they go, and may use several processes.
+        return caches.remember(
+            self.cache, kind, texts, look_in_each, pack, unpack, chunk=len(texts) + 1, characters=sys.maxsize
+        )
+
+    def _look_in_each(self, texts: Sequence[str], progress: Progress) -> list[Findings]:
         found = zip(texts, self.forms.find(texts, progress), self.names.find(texts, progress), strict=True)
         return [
             self._with_ages(text, blocks.joined(text, _together(text, formed, named))) for text, formed, named in found
@@ -59,8 +70,9 @@ class WithNames(Finder):
 
 def with_names(forms: Finder, names: NameFinder) -> WithNames:
     """Both as one finder, under a fingerprint of its own."""
-    rooms = [sha256(Path(str(room.__file__)).read_bytes()).hexdigest() for room in (blocks, block_parts)]
-    fingerprint = sha256(" ".join([forms.fingerprint, names.fingerprint, "3", *rooms]).encode()).hexdigest()[:16]
+    sources = [sha256(Path(str(room.__file__)).read_bytes()).hexdigest() for room in DECIDE]
+    sources.append(sha256(Path(__file__).read_bytes()).hexdigest())
+    fingerprint = sha256(" ".join([forms.fingerprint, names.fingerprint, *sources]).encode()).hexdigest()[:16]
     limits = f"{forms.limits}\n{names.limits}\nAn age counts beside a name too."
     return WithNames(
         f"{forms.name} and {names.name}",
@@ -68,6 +80,7 @@ def with_names(forms: Finder, names: NameFinder) -> WithNames:
         (*forms.kinds, *NAMED),
         forms.threshold,
         limits,
+        cache=forms.cache,
         forms=forms,
         names=names,
     )

@@ -38,5 +38,8 @@ def language(loose: str) -> str:
 
 
 def _most_used_script(said: str) -> str:
-    scripts = Counter(unicodedata.name(letter, "?").split()[0] for letter in said if letter.isalpha())
+    scripts = Counter[str]()
+    for letter, times in Counter(said).items():
+        if letter.isalpha():
+            scripts[unicodedata.name(letter, "?").split()[0]] += times
     return max(sorted(scripts), key=scripts.__getitem__) if scripts else "LATIN"

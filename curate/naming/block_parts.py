@@ -35,7 +35,7 @@ PREFIXED = r"(?:[A-Z]{1,2}|FIN)-\d{3} ?\d{1,2}\d?"
 STRONG = rf"(?:(?:{BRITISH}|{CANADIAN}|{IRISH}|{PREFIXED}|\d{{4}} ?(?!AM|PM|BC|AD|CE|K[BGM]|[GM]B)[A-Z]{{2}}|\d{{5}}-\d{{3,4}}){NO_MORE})"
 # Figures that might count something else.
 PLAIN = rf"(?:(?:\d{{5,6}}|\d{{4}}(?:-\d{{3}})?|\d{{3}} \d{{2,3}}|\d{{2}}-\d{{3}}|\d{{3}}-\d{{4}}){NO_MORE})"
-YEAR = re.compile(r"(?:19|20)\d\d")
+YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
 
 # The United States, Canada, Australia, Brazil.
 _REGIONS = """

@@ -1,4 +1,4 @@
-"""An address that is written as a block, street and town and code and country, found as one: what a person can check by hand.
+r"""An address that is written as a block, street and town and code and country, found as one: what a person can check by hand.
 
     joined("12 Oak Street\nLeeds\nLS1 4AB", findings)     # one STREET_ADDRESS over the three lines
 
@@ -14,20 +14,17 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from curate.naming.block_parts import PLAIN, STRONG, UNIT, UPPER, YEAR, Part, read
+from curate.naming.block_parts import COUNTRIES, PLAIN, STRONG, UNIT, UPPER, YEAR, Part, read
 from curate.pii import Finding, Findings
 
-STREET, BY_CODE, RULE = "STREET_ADDRESS", "PostalCode", "AddressBlock"
-BY_FORM = ("StreetAddress", BY_CODE)  # they keep their name, which `private_names` knows
-PLACES = frozenset({"LOCATION", STREET})
+STREET, PLACE = "STREET_ADDRESS", "LOCATION"
+BY_CODE, RULE = "PostalCode", "AddressBlock"
+FORM = "StreetAddress"  # the name of what is found by its form, which a block with a code is: `private_names` asks
+PLACES = frozenset({PLACE, STREET})
 NAMES = PLACES | {"PERSON", "ORGANIZATION"}
 SCORE = 0.6  # of a block whose street no finder found
-LONGEST, PARTS, TOWNS, BACK = (
-    80,
-    8,
-    3,
-    40,
-)  # characters of a part, parts behind a street, names among them, characters before it
+LONGEST, BACK = 80, 40  # characters of a part, and before a street
+PARTS, TOWNS = 8, 3  # behind a street, and the names among them
 
 _BREAK = r"(?:\r?\n|\\r?\\?n|<br ?/?>)"
 _LINE = rf"{_BREAK}[ \t]*(?:>[ \t]?){{0,5}}[ \t]*"
@@ -38,21 +35,26 @@ STOP = re.compile(
 )
 GOES_ON = re.compile(rf"[ \t]*(?:[,;|·•\t\"]|{_BREAK}| [-–] )")
 LIST = re.compile(r"[ \t]*,?[ \t]*(?:and|or|und|et|y)\b")
+QUOTED = re.compile(r"\n[ \t]*>")
 UNIT_BEFORE = re.compile(rf"(?:^|[\n,;:|·•>]|\\n)[ \t]*(?P<unit>{UNIT}[ \t]*[,;|·•]?[ \t]*(?:{_LINE})?)$")
-UNIT_FIRST = re.compile(rf"{UNIT}{BETWEEN.pattern}")
+UNIT_FIRST = re.compile(rf"(?P<unit>{UNIT}){BETWEEN.pattern}")
 CODED = re.compile(
     rf"(?<![\w-])(?:{STRONG}|(?<=[,|·•\n>]){PLAIN}|(?<=[,|·•\n>] ){PLAIN}|(?<=\n[ \t]){PLAIN}|[A-Z]{{2}},? {PLAIN})"
 )
 FIELDS = re.compile(r"\n|\\n|<br|[|·•\t]")  # what sets a part apart from words
 # Behind an address, and none of it: the finder of names sometimes takes it in.
 LABEL = re.compile(
-    rf"[,;|·•]?[ \t]{{0,20}}(?:{_BREAK}[ \t]*(?:>[ \t]?){{0,5}}|[|·•])[ \t]*(?i:tel(?:efon|efono|[ée]phone|ephone)?|phone|mobile?|cell|fax|e-?mail|mail|web|vat|tax|attn|ref"
+    rf"[,;|·•]?[ \t]{{0,20}}(?:{_BREAK}[ \t]*(?:>[ \t]?){{0,5}}|[|·•])[ \t]*(?i:tel(?:efon|efono|[ée]phone|ephone)?|phone|mobile?(?=[ \t]*(?::|\d|$))|cell|fax|e-?mail|mail|web|vat|tax|attn|ref"
     r"|order|invoice|date|dear|hi|hello)\b[^\n|·•]{0,30}$"
 )
 # A line that looks like a street although no finder says so: it counts only before evidence that is no figure alone.
 HOUSE_LINE = re.compile(
-    rf"(?:(?<=\n)|^|(?<=[,;:|>] )|(?<=[,;|>]))[ \t]*(?P<street>\d{{1,5}}[A-Za-z]?(?:[-/]\d{{1,4}})?,? (?:[{UPPER}][^\W\d_]{{0,24}}(?![^\W\d_])[.'’]? ?){{1,4}}"
+    rf"(?:(?<=\n)|^|(?<=[,;:|>] )|(?<=[,;|>]))[ \t]*(?P<street>\d{{1,5}}[A-Za-z]?(?:[-/]\d{{1,4}})? (?:[{UPPER}][^\W\d_]{{0,24}}(?![^\W\d_])[.'’]? ?){{1,4}}"
     rf"|(?:[{UPPER}][^\W\d_]{{0,24}}[.'’]? ){{1,4}},? ?\d{{1,4}}[A-Za-z]?(?:[-/]\d{{1,4}})?)(?=[ \t]*(?:[,;|·•]|{_BREAK}))"
+)
+NO_STREET = re.compile(
+    r"(?i)(?:flight|bus|train|page|chapter|version|windows|boeing|airbus|model|section|table|figure|item|part|question|step|day|week|year|order|invoice|ref|case"
+    r"|player|team|group|type|class|grade|line|channel|tel|phone|fax|mobile|room|number|no|route|interstate|article|act|psalm|verse|score|total)\b"
 )
 AHEAD = re.compile(rf"(?:\n|[,|>·•])[ \t]*{PLAIN} [{UPPER}]")
 SURE = re.compile(rf"\b[A-Z]{{2,3}},? ?(?:\d{{5}}|\d{{4}})(?!\d)|(?<![\w-]){STRONG}")
@@ -69,7 +71,7 @@ class _Walk:
 
 
 def joined(text: str, found: Findings) -> Findings:
-    """The findings, those of each address block made one. Without a block they are the same object."""
+    """The findings, those of each address block made one. Without a block, and a label at the end of an address, they are the same object."""
     streets = [f for f in found if f.kind == STREET and f.recogniser != BY_CODE]
     if streets and any(LABEL.search(text, f.start, f.end) for f in streets):
         found = _without_labels(text, found)
@@ -83,7 +85,7 @@ def joined(text: str, found: Findings) -> Findings:
         if street.end > at and (block := _block(text, found, street, at)):
             blocks.append(block)
             at = block.end
-    return _with(found, [line for block in blocks for line in _lines(text, block)]) if blocks else found
+    return _with(found, [line for block in blocks for line in _lines(text, found, block)]) if blocks else found
 
 
 def _without_labels(text: str, found: Findings) -> Findings:
@@ -95,14 +97,23 @@ def _without_labels(text: str, found: Findings) -> Findings:
     return tuple(out)
 
 
-def _lines(text: str, block: Finding) -> Iterator[Finding]:
-    """A block of a quoted mail line by line: the marks of the quotation are nobody's data, and stay where they are."""
-    if ">" not in text[block.start : block.end]:
+def _lines(text: str, found: Findings, block: Finding) -> Iterator[Finding]:
+    """A block of a quoted mail line by line: the marks of the quotation are nobody's data, and stay where they are.
+
+    A line that is a country, or that was found as a place alone, is a place.
+    """
+    if not QUOTED.search(text, block.start, block.end):
         yield block
         return
     for line in re.finditer(r"[^\s>][^\n]*", text[block.start : block.end]):
-        said = line.group().rstrip()
-        yield block._replace(start=block.start + line.start(), end=block.start + line.start() + len(said))
+        said = line.group().rstrip(" \t\r,;|")
+        start = block.start + line.start()
+        line_found = next((f for f in _over(found, start, start + len(said)) if f.kind == PLACE), None)
+        if line_found and (line_found.start, line_found.end) == (start, start + len(said)):
+            yield line_found
+        else:
+            kind = PLACE if said.casefold() in COUNTRIES else STREET
+            yield block._replace(start=start, end=start + len(said), kind=kind)
 
 
 def _block(text: str, found: Findings, street: Finding, at: int) -> Finding | None:
@@ -118,13 +129,14 @@ def _block(text: str, found: Findings, street: Finding, at: int) -> Finding | No
     end = walk.end if walk else street.end
     unit = UNIT_BEFORE.search(text, max(at, street.start - BACK), street.start)
     start = unit.start("unit") if unit else street.start
-    if (start, end) == (street.start, street.end) and street.recogniser != RULE:
+    quoted = QUOTED.search(text, start, end) is not None
+    if (start, end) == (street.start, street.end) and street.recogniser != RULE and not quoted:
         return None
     over = _over(found, start, end)
     if any(f.kind not in NAMES or f.start < start or f.end > end for f in over):
         return None
-    named = street.recogniser not in BY_FORM and (coded or (walk is not None and walk.code))
-    return street._replace(start=start, end=end, recogniser=RULE if named else street.recogniser)
+    by_form = coded or (walk is not None and walk.code)
+    return street._replace(start=start, end=end, recogniser=FORM if by_form else street.recogniser)
 
 
 def _walk(text: str, found: Findings, street: Finding) -> _Walk | None:
@@ -145,7 +157,8 @@ def _walk(text: str, found: Findings, street: Finding) -> _Walk | None:
             break
         place = start + part.end
         town, towns = town or bool(part.towns), towns + (part.kind == "town")
-        sure = sure or part.sure or (part.kind == "code" and (behind or (part.ahead and lines)))
+        ahead = part.ahead and part.filled and lines and not own[0].isdecimal() and not YEAR.fullmatch(part.plain)
+        sure = sure or part.sure or (part.kind == "code" and (behind or ahead))
         evidence = part.kind in ("code", "country", "region") or (part.kind == "town" and bare)
         bare = part.kind == "code" and not part.towns
         behind, last = part.kind == "region", part.kind == "country" and code
@@ -173,11 +186,16 @@ class _State:
     bare: bool  # the code stood alone, so its town may follow
 
 
+def _segment(text: str, start: int) -> str:
+    """What stands up to the next comma, bar, end of a line or of a sentence. The full stop of "Apt. B" ends none."""
+    unit = UNIT_FIRST.match(text, start, start + LONGEST)
+    stop = STOP.search(text, unit.end("unit") if unit else start, start + LONGEST)
+    return text[start : stop.start() if stop else start + LONGEST]
+
+
 def _part(text: str, found: Findings, start: int, lines: bool, state: _State) -> Part | None:
     """The part that begins here, if one does that the findings and what was read before allow."""
-    stop = STOP.search(text, start, start + LONGEST)
-    end = stop.start() if stop else start + LONGEST
-    segment = text[start:end]
+    segment = _segment(text, start)
     if not segment.strip():
         return None
     ways = read(segment) if segment[0].isalnum() or segment[0] in "(#'’" else []
@@ -224,7 +242,7 @@ def _found_as_place(found: Findings, start: int, segment: str, state: _State) ->
     """A place that the finder of names found where the forms see none: "leeds", "Brighton and Hove"."""
     size = len(segment.rstrip())
     whole = [f for f in _over(found, start, start + size) if f.start == start and f.end == start + size]
-    if whole and whole[0].kind == "LOCATION" and (not state.code or state.bare):
+    if whole and whole[0].kind == PLACE and (not state.code or state.bare):
         return Part("town", size, True, False, ((0, size),))
     return None
 
@@ -233,8 +251,7 @@ def _code_follows(text: str, end: int) -> bool:
     """Whether the part behind a line that nobody found is a code that is no figure alone."""
     between = BETWEEN.match(text, end)
     start = between.end() if between else end
-    stop = STOP.search(text, start, start + LONGEST)
-    parts = read(text[start : stop.start() if stop else start + LONGEST])
+    parts = read(_segment(text, start))
     return any(part.sure or (part.kind == "code" and part.filled and part.ahead) for part in parts)
 
 
@@ -246,9 +263,8 @@ def _one_of_many(text: str, end: int) -> bool:
     start = between.end() if between else end
     if start == end or "\n" in text[end:start]:
         return False
-    stop = STOP.search(text, start, start + LONGEST)
-    segment = text[start : stop.start() if stop else start + LONGEST]
-    return any(part.kind == "country" and not part.towns for part in read(segment))
+    words = _segment(text, start).split()[:4]
+    return any(" ".join(words[:size]).casefold() in COUNTRIES for size in range(1, len(words) + 1))
 
 
 def _house_lines(text: str, found: Findings) -> Iterator[Finding]:
@@ -256,6 +272,9 @@ def _house_lines(text: str, found: Findings) -> Iterator[Finding]:
     for match in HOUSE_LINE.finditer(text):
         start, end = match.span("street")
         end -= len(text[start:end]) - len(text[start:end].rstrip())
+        # Two lines with a figure before their words are rows of a list; a year is the number of no house.
+        if NO_STREET.match(text, start) or YEAR.search(text, start, end) or UNIT_FIRST.match(text, start, end):
+            continue
         if all(f.kind in NAMES - {STREET} and f.start >= start and f.end <= end for f in _over(found, start, end)):
             yield Finding(start, end, STREET, SCORE, RULE)
 

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from curate import cache as caches
 from curate.cache import Cache
 from curate.errors import BadInput
-from curate.names import THRESHOLD, Names, pack, unpack
+from curate.names import THRESHOLD, Names
 from curate.naming.network import KINDS
-from curate.pii import Finding, Findings
+from curate.pii import Finding, Findings, pack, unpack
 from curate.progress import Progress, silent
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from functools import cache, lru_cache
 from itertools import count
 from typing import Any
 
+from curate.standins import streets
 from curate.standins.draws import Draw
 
 # Where a name is at home in several places, the first of these decides.
@@ -51,15 +52,7 @@ Leominster Lincoln Ludlow Macon Malvern Medford Morpeth Nashua Newbury Northampt
 Pueblo Quincy Reading Redding Rochester Rugby Salem Salisbury Savannah Shrewsbury Spokane Stamford Sudbury Taunton Topeka Truro
 Tulsa Urbana Utica Ventura Wakefield Waterloo Whitby Wichita Winchester Worcester Yakima York Yuma
 """
-STREET_TYPES = """
-street st avenue ave road rd lane ln drive dr boulevard blvd court ct place pl terrace close crescent parkway pkwy circle cir
-trail way gardens grove row mews square sq alley quay walk highway hwy apt apartment suite ste unit flat floor north south east
-west n s e w ne nw se sw po box p.o rue calle avenida plaza via piazza rua straat laan ulica ul
-"""
-_STAYS, _STREET_TYPES = frozenset(STAYS.split()), frozenset(STREET_TYPES.split())
-STREET_ENDING = re.compile(
-    r"(?i)(?<=\w{3})(straße|strasse|str\.?|weg|gasse|platz|allee|straat|laan|gatan|vägen|gata|vej|katu)$"
-)
+_STAYS = frozenset(STAYS.split())
 COMPANY = re.compile(
     r"(?i)^(?:inc|ltd|llc|plc|gmbh|ag|corp|corporation|company|co|group|bank|university|college|school|hospital|clinic"
     r"|institute|foundation|church|library|museum|airlines?|hotel|restaurant|café|cafe|store|shop|pharmacy|insurance|media"
@@ -181,22 +174,13 @@ class Names:
 
     def street(self, value: str, draw: Draw, more: str = "") -> str:
         """Numbers, name and town are others; what sort of street it is, the unit and the state stay. `more`: for the first number."""
-        longer = iter([more])
-
-        def fresh(match: re.Match[str]) -> str:
-            word = match.group()
-            if re.fullmatch(r"(?i)\d{1,3}(?:st|nd|rd|th)", word):
-                return f"{20 + 10 * draw.below(8)}th"
-            if word[0].isdigit():
-                # By itself at first, so that two ways to write one address keep their number.
-                return (draw if more else self._draw(word, "street")).like(word) + next(longer, "")
-            if fold(word).rstrip(".") in _STREET_TYPES or word.islower() or (word.isupper() and len(word) <= 3):
-                return word
-            ending = STREET_ENDING.search(word)
-            stem, tail = (word[: ending.start()], ending.group()) if ending else (word, "")
-            return self._company(stem) + tail
-
-        return re.sub(r"\d[\w/-]*|[^\W\d_](?:[^\W\d_]|['’-](?=\w))*\.?", fresh, value)
+        return streets.street(
+            value,
+            name=self._company,
+            numbers=lambda word, turn: self._stream(word, "street", turn),
+            draw=draw,
+            more=more,
+        )
 
     def handle(self, value: str) -> str:
         """A user name, or what stands before the @ of a mail address: its words as names, its digits as digits."""

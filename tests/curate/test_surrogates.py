@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from faker import Faker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from curate import lookalikes, phones
 from curate.errors import BadInput
 from curate.recognisers import RULES, find
 from curate.shipped import sample_data
-from curate.standins import checksums, forms
+from curate.standins import checksums, forms, streets
 from curate.standins.draws import Draw
 from curate.standins.names import STAYS, fold, index
 from curate.surrogates import Key, Surrogates, open_key, public_key
@@ -153,6 +154,51 @@ def test_telephone_numbers_are_those_kept_for_fiction(value: str, reserved: str)
 def test_different_values_stay_different(kind: str, many: list[str]) -> None:
     row = Surrogates(KEY, "", [])
     assert len({fold(row.of(kind, value)) for value in many}) == len({fold(value) for value in many})
+
+
+GENERIC = {fold(word) for word in (streets.STREET_TYPES + streets.MORE_TYPES).split()}
+
+
+def words_and_numbers(value: str) -> set[str]:
+    return {fold(word) for word in re.findall(r"[^\W\d_]{4,}|\d+", value)}
+
+
+@pytest.mark.parametrize(
+    "locale",
+    ["en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL", "sv_SE", "pl_PL", "pt_BR", "en_IN", "cs_CZ"],
+)
+def test_of_an_address_block_no_word_and_no_number_is_left(locale: str) -> None:
+    fake = Faker(locale)
+    fake.seed_instance(3)
+    for number in range(20):
+        unit = ["", "Apt. 805\n", "Suite 680\n", "Flat 2\n"][number % 4]
+        value = f"{unit}{fake.address()}\n{['France', 'United Kingdom'][number % 2]}"
+        value = value.lower() if number % 5 == 4 else value
+        fresh = stand_in("STREET_ADDRESS", value)
+        left = words_and_numbers(value) & words_and_numbers(fresh) - GENERIC
+        assert left <= {"france", "united", "kingdom"}, (value, fresh)
+        # Lines stay lines, and marks and spaces stay where they are.
+        assert re.findall(r"[\s,()]+", fresh) == re.findall(r"[\s,()]+", value)
+        assert fresh.splitlines()[-1] == value.splitlines()[-1]
+
+
+def test_a_lower_case_address_and_a_postal_code_with_letters_are_others_too() -> None:
+    fresh = stand_in("STREET_ADDRESS", "12 oak street, leeds, LS1 4AB")
+    assert re.fullmatch(r"\d\d [a-z-]+ street, [a-z-]+, [A-Z]{2}\d \d[A-Z]{2}", fresh)
+    assert not {"oak", "leeds", "LS1", "4AB", "12"} & set(re.findall(r"\w+", fresh))
+    assert "Bhagalpur" not in (said := stand_in("STREET_ADDRESS", "4 Gandhi Road, Bhagalpur-706690"))
+    assert re.search(r"[a-z]-\d{6}$", said)
+    assert "Lebanon" not in stand_in("STREET_ADDRESS", "4 Elm Street, Lebanon, PA 17042")  # a town here
+
+
+def test_one_address_in_a_line_and_in_lines_is_one() -> None:
+    row = Surrogates(KEY, "row", ["12 Oak Street\nLeeds"])
+    assert (
+        row.of("STREET_ADDRESS", "12 Oak Street\nLeeds").split()
+        == row.of("STREET_ADDRESS", "12 Oak Street Leeds").split()
+    )
+    assert "\n" in row.of("STREET_ADDRESS", "12 Oak Street\nLeeds")
+    assert "\n" not in row.of("STREET_ADDRESS", "12 Oak Street Leeds")
 
 
 def test_an_age_stays_in_its_years_and_words_agree_with_figures() -> None:
