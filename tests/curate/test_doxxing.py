@@ -1,5 +1,7 @@
 """Combinations that identify: what belongs together, and what is too far apart."""
 
+import random
+
 import pytest
 
 from curate import doxxing
@@ -85,3 +87,20 @@ def test_a_found_age_is_one_and_a_postal_code_is_a_town() -> None:
     assert doxxing.combinations(text, [name, age, code]) == ("name, age and town",)
     assert doxxing.combinations(text, [name, code]) == ()
     assert doxxing.combinations(text, [name, code._replace(recogniser="StreetAddress")]) == ("name and home",)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_where_nothing_could_come_of_the_findings_nothing_does(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are passed over before it is asked which findings count; the combinations are those of asking for each row."""
+    draw = random.Random(seed)
+    pieces = [*WORDS, "I am a nurse", "a 34-year-old", "and so on " * 40]
+    rows = chats_of([_row(f"r{i}", *(" at ".join(draw.sample(pieces, 4)) for _ in range(2))) for i in range(60)])
+
+    def choose(leaves, found, roles):  # type: ignore[no-untyped-def]
+        kept = random.Random(leaves[0].text)  # some names count and some do not, whatever was asked before
+        return [tuple(f for f in some if f.kind != "PERSON" or kept.random() < 0.5) for some in found]
+
+    quick = doxxing.count(rows, FINDER, choose=choose)
+    monkeypatch.setattr(doxxing, "_possible", lambda *_: True)
+    assert quick.height
+    assert doxxing.count(rows, FINDER, choose=choose).equals(quick)
