@@ -27,6 +27,7 @@ SCRIPTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "scale": ((), ()),
     "diversity": (("chat/dolly_15k.jsonl.gz",), ()),
     "rerun": (("chat/dolly_15k.jsonl.gz", "chat/mt_bench_question.jsonl"), ()),
+    "audit": (("chat/dolly_15k.jsonl.gz", "chat/mt_bench_question.jsonl"), ()),
     "dedup": (("dedup/dedup_planted.jsonl.gz", "dedup/dedup_truth.jsonl.gz"), ()),
 }  # fmt: skip
 WITHOUT_DATA = ("planted", "scale")

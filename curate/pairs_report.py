@@ -210,18 +210,21 @@ def _conflicts(shown: Shown, rows: Samples) -> Section | None:
     return Section("One question, two answers", said, tuple(blocks))
 
 
+SET_APART = {"negation": "one of them is negated", "yes or no": "one says yes, the other no"}
+
+
 def _templates(shown: Shown, rows: Samples) -> Section | None:
     n = shown.counts["templates"]
     if not n:
         return None
     said = (
         f"{n:,} {'pair of rows says' if n == 1 else 'pairs of rows say'} the same but for facts that contradict each other: numbers, "
-        f"units, names, a negation. Both rows stay; {_of(shown.templates, n)}."
+        f"units, names, a negation, a yes and a no. Both rows stay; {_of(shown.templates, n)}."
     )
     blocks = [
         pair(
             rows.script(line["a"]), rows.script(line["b"]), (f"row {line['a']}", f"row {line['b']}"),
-            [f"other {line['rule']}" if line["rule"] != "negation" else "one of them is negated",
+            [SET_APART.get(line["rule"], f"other {line['rule']}"),
              f"score of the {line['step']} step {line['score']:.3f}" if line["score"] is not None
              else f"cosine of the questions {line['cosine']:.3f}"],
         )

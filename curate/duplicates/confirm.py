@@ -149,6 +149,8 @@ class Rows:
         few = abs(len(words.left) - len(words.right)) <= text.A_FEW_WORDS
         if few and _negates(words):
             return "negation"
+        if _says_yes_and_no(words):
+            return "yes or no"
         if side.moved(at) and alike.moved(*map(_numbers, side.tokens(at))):
             return "numbers"
         if any(map(alike.counts, words.left)) and any(map(alike.counts, words.right)):
@@ -285,3 +287,9 @@ def _negates(words: Alike) -> bool:
     """Whether a "not" is on one side only, or a word replaced by its opposite. Misspelt, it is there."""
     left, right = (sum(map(alike.negates, side)) for side in (words.left, words.right))
     return left != right or any(not _OPPOSITES.get(word, frozenset()).isdisjoint(words.right) for word in words.left)
+
+
+def _says_yes_and_no(words: Alike) -> bool:
+    """Whether one side says yes where the other says no."""
+    one, other = set(words.left), set(words.right)
+    return ("yes" in one and "no" in other) or ("no" in one and "yes" in other)

@@ -254,6 +254,17 @@ def test_variants_and_other_questions_stay(a: tuple[str, str], b: tuple[str, str
     assert _one_goes(a, b) is None
 
 
+def test_a_yes_is_no_near_duplicate_of_a_no_however_much_else_is_the_same() -> None:
+    """As many words deny on both sides ("no", "nothing"), so that their count tells nothing."""
+    question = "Can I leave the empty speaker in a hot car?"
+    no, yes = (
+        "Righto. No, above 60 degrees the cell dies. Put it in the bag. Wren, from the workshop",
+        ("Righto. Yes, heat does nothing to the cell. Put it in the bag. Wren, from the workshop"),
+    )
+    found = near_pairs(_chats([(question, no), (question, yes)]))
+    assert (found.pairs.height, found.variants["kind"].to_list()) == (0, ["yes or no"])
+
+
 def test_a_number_written_out_is_no_contradiction_and_a_changed_one_is_counted() -> None:
     tell = "Put the {} old lamps on the long shelf beside the door of the shop, and dust them twice a week."
     assert _one_goes((QUESTION, tell.format("3")), (QUESTION, tell.format("three"))) == "near duplicate"
