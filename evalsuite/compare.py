@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from curate import stats
+from curate.counted import counted
 from curate.errors import BadInput
 from curate.stats import Interval
 from evalsuite.intervals import interval_of
@@ -48,7 +49,7 @@ class Change:
     lost: int
 
     def __str__(self) -> str:
-        flips = f"; {self.gained} cases won, {self.lost} lost" if self.kind == "share" else ""
+        flips = f"; {counted(self.gained, 'case')} won, {self.lost} lost" if self.kind == "share" else ""
         unscored = f"; {self.unpaired} without a pair" if self.unpaired else ""
         return f"{self.verdict:<13} {self.suite}: {self.label} {self.difference}{flips}{unscored}"
 
