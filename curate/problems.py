@@ -90,7 +90,7 @@ BY_RULE: dict[str, Kind] = {
         "near duplicates",
         "warning",
         "Query and answer share most of their wording with another row.",
-        "winnow curate keeps the one with the longest answer.",
+        "winnow curate keeps the better one.",
     ),
     "wrapped question": Kind(
         "questions in another wrapping",
@@ -111,7 +111,7 @@ BY_RULE: dict[str, Kind] = {
         "semantic duplicates",
         "notice",
         "Query and answer say the same as another row in other words.",
-        "winnow curate keeps the one with the longest answer. If you want the variety: `semantic: false` in the recipe.",
+        "winnow curate keeps the better one. If you want the variety: `semantic: false` in the recipe.",
     ),
 }
 
