@@ -139,12 +139,13 @@ def off_policy(chats: pl.DataFrame) -> frozenset[str]:
 
 
 def of_answers(every: Sequence[Exchange], name: str, known: Sequence[Told] | None = None) -> dict[str, dict[str, Cell]]:
-    """The rows with an answer that has this fault, each with the first reason, in file order; `known`: what was told of each."""
+    """The rows with an answer that has this fault, each with the first reason, in file order; `known`: the faults of each, by name."""
     look, found = OF_ANSWERS[name], dict[str, dict[str, Cell]]()
     half = cut_off.inside_words(every) if name == BREAKS_OFF else {}
     for place, one in enumerate(every):
         if one.row in found:
             continue
-        if why := (look(one) if known is None else known[place].get(name)) or half.get(one.row):
+        here = known is None or name in known[place]
+        if why := (look(one) if here else None) or half.get(one.row):
             found[one.row] = {"why": why}
     return found

@@ -106,7 +106,7 @@ def cover(
     tree = topic_tree.grow(some.vectors[distinct], count=how_many(len(distinct)), seed=seed, cache=cache)
     # A gap may lie anywhere, so what no topic holds goes to the nearest one here.
     label = (some.vectors @ tree.centres.T).argmax(axis=1) if tree.count else np.zeros(len(some), np.int64)
-    words = topic_names.words(some.queries, label, cache=cache)
+    words = topic_names.words(some.queries, label)
     short, none = reach.shortfall[owner], (reach.near == 0)[owner]
     gaps = [
         _gap(training, some, np.flatnonzero(label == topic), reach, owner, words.get(topic, ()))

@@ -129,7 +129,7 @@ def measure(
 
 
 def _topics(rows: RowVectors, tree: TopicTree, cosines: Cosines, cache: Cache | None) -> tuple[Topic, ...]:
-    words = topic_names.words(rows.queries, tree.labels, cache=cache)
+    words = topic_names.words(rows.queries, tree.labels)
     typical = topic_names.typical(rows.vectors, tree.labels, tree.centres, rows.queries, TYPICAL)
     out = []
     for number, theme in enumerate(tree.themes):

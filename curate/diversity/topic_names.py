@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 
 from curate import text
-from curate.cache import Cache, code, remember
 from curate.diversity.topic_tree import NOISE, Labels
 from curate.topics import COMMON, FEWEST, SELDOM
 from curate.windows import Vectors
@@ -24,21 +23,15 @@ LETTERS = 3  # of a word that may name a topic
 READ_FOR_NAMES = 5_000  # rows, spread evenly, that tell which words are names
 PHRASE = 0.5  # of the rows with a word hold it in a phrase that names the topic: then the word adds nothing
 CANDIDATES = 40  # terms of a topic that are looked at once they are ranked
-KIND = "words and names"  # of a query, in the cache
-ROOMS = ("diversity/topic_names.py", "text.py")  # all that decides them
-
-Read = tuple[list[str], list[str]]
 
 
-def words(
-    queries: Sequence[str], labels: Sequence[int] | Labels, *, count: int = 5, cache: Cache | None = None
-) -> dict[int, tuple[str, ...]]:
+def words(queries: Sequence[str], labels: Sequence[int] | Labels, *, count: int = 5) -> dict[int, tuple[str, ...]]:
     """For each topic (noise apart) the words and phrases of two words that set it apart, best first; () where none does."""
     frame = pl.DataFrame({"label": pl.Series(labels, dtype=pl.Int64), "word": text.all_tokens(queries)})
     frame = frame.filter(pl.col("label") != NOISE).unique(maintain_order=True)
     rows = dict(frame.group_by("label").agg(pl.len().cast(pl.Int64)).iter_rows())
     terms = _terms(frame)
-    named = _names(queries, cache)
+    named = _names(queries)
     total = terms.group_by("term").agg(pl.col("rows").sum().alias("everywhere"))
     mean = terms["rows"].sum() / max(1, len(rows))
     size = pl.col("label").replace_strict(rows, default=1, return_dtype=pl.Int64)
@@ -87,29 +80,15 @@ def _terms(frame: pl.DataFrame) -> pl.DataFrame:
     return both.group_by("label", "term").agg(pl.len().cast(pl.Int64).alias("rows"))
 
 
-def _names(queries: Sequence[str], cache: Cache | None) -> set[str]:
-    """Words that stand as a name in a good part of the rows that hold them."""
+def _names(queries: Sequence[str]) -> set[str]:
+    """Words that stand as a name in a good part of the rows that hold them. Not kept in the cache: it holds no texts."""
     step = max(1, -(-len(queries) // READ_FOR_NAMES))
-    kind = f"{KIND}/{code(*ROOMS)}"
-    read = remember(cache, kind, queries[::step], _all_read, _pack, _unpack, model="words and names of queries")
-    held = Counter(word for words, _ in read for word in words)
-    named = Counter(word for _, names in read for word in names)
+    named, held = Counter[str](), Counter[str]()
+    for said in queries[::step]:
+        facts = text.facts(said)
+        named.update({part for name in facts.names for part in name.split()})
+        held.update(facts.words)
     return {word for word, n in named.items() if n > SELDOM * held[word]}
-
-
-def _all_read(texts: Sequence[str]) -> list[Read]:
-    """The words of each text, and those that stand in a name there, each once."""
-    found = map(text.facts, texts)
-    return [(sorted(one.words), sorted({part for name in one.names for part in name.split()})) for one in found]
-
-
-def _pack(read: Read) -> bytes:
-    return "\n".join(" ".join(words) for words in read).encode("utf-8", "surrogatepass")
-
-
-def _unpack(packed: bytes) -> Read:
-    words, names = packed.decode("utf-8", "surrogatepass").split("\n")
-    return words.split(" ") if words else [], names.split(" ") if names else []
 
 
 def typical(

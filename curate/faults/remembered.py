@@ -1,9 +1,9 @@
 """What was told of an answer by itself, kept in the cache, so that a second run looks only at answers that are new.
 
-    told(exchanges(chats), quality.OF_ANSWERS, cache)       # for each exchange the faults that it has, each with its reason
+    told(exchanges(chats), quality.OF_ANSWERS, cache)       # for each exchange the names of the faults that it has
 
 An entry lies under all that a look at an answer reads (the exchange without its row and place), the names of the faults and the
-code that looks. What the other answers of the set decide, such as half a word at the end, is never kept here.
+code that looks. It holds names of faults and no reasons: a reason may quote the answer, and the cache holds no texts. What the other answers of the set decide, such as half a word at the end, is never kept here.
 """
 
 import json
@@ -17,11 +17,11 @@ KIND = "faults"
 ROOMS = ("faults", "quality.py", "refusals.py", "text.py")
 
 Look = Callable[[Exchange], str | None]
-Told = Mapping[str, str]  # fault -> why
+Told = Sequence[str]  # names of faults
 
 
 def told(every: Sequence[Exchange], looks: Mapping[str, Look], cache: Cache) -> list[Told]:
-    """The faults of each exchange."""
+    """The names of the faults of each exchange."""
 
     def look(texts: list[str]) -> list[Told]:
         return [_faults(_read(said), looks) for said in texts]
@@ -33,7 +33,7 @@ def told(every: Sequence[Exchange], looks: Mapping[str, Look], cache: Cache) -> 
 
 
 def _faults(one: Exchange, looks: Mapping[str, Look]) -> Told:
-    return {name: why for name, look in looks.items() if (why := look(one))}
+    return [name for name, look in looks.items() if look(one)]
 
 
 def _written(one: Exchange, looks: Mapping[str, Look]) -> str:
@@ -52,7 +52,7 @@ def _pack(found: Told) -> bytes:
 
 
 def _unpack(packed: bytes) -> Told:
-    found = json.loads(packed) if packed else {}
-    if not isinstance(found, dict):
-        raise ValueError("not faults by name")
+    found = json.loads(packed) if packed else []
+    if not isinstance(found, list):
+        raise ValueError("not names of faults")
     return found

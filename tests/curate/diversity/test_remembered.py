@@ -8,7 +8,7 @@ import pytest
 
 from curate import cache
 from curate.cache import Cache
-from curate.diversity import nearest_other, remembered, topic_names, topic_tree, vendi
+from curate.diversity import nearest_other, remembered, topic_tree, vendi
 from tests.curate.rooms import imported
 
 from .conftest import clouds
@@ -66,19 +66,6 @@ def test_other_seeds_counts_and_levels_are_apart(held: Cache) -> None:
     assert vendi.interval(vectors, 0.95, cache=held) != vendi.interval(vectors, 0.5, cache=held)
 
 
-def test_names_of_topics_are_the_same_with_a_cache(held: Cache) -> None:
-    queries = [
-        "Where does Anna sell lamps?",
-        "How do lamps in Oslo work?",
-        "Do lamps last?",
-        "",
-        "Is Anna’s café open?",
-    ] * 4
-    labels = [0, 0, 0, 1, 1] * 4
-    plain = topic_names.words(queries, labels)
-    assert [topic_names.words(queries, labels, cache=held) for _ in range(2)] == [plain, plain]
-
-
 def test_a_value_that_cannot_be_read_is_worked_out_anew(held: Cache) -> None:
     vectors, _ = clouds([20])
     first = vendi.interval(vectors, cache=held)
@@ -93,4 +80,3 @@ def test_the_code_that_decides_is_all_in_the_key() -> None:
         "cache", "diversity.remembered", "stats", "topics", "windows",
     }  # fmt: skip
     assert {"stats.py", "topics.py", "diversity"} == set(remembered.ROOMS)
-    assert imported(topic_names.ROOMS) <= {"cache", "diversity.topic_tree", "topics", "windows"}
