@@ -6,46 +6,26 @@ DIR holds `chat/dolly_15k.jsonl.gz` and `chat/mt_bench_question.jsonl`. Each run
 The edits are those of `benchmarks/rerun`.
 """
 
-import argparse
 import json
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import machine
 from benchmarks.dedup import running
-from benchmarks.rerun.measure import ASKED, ROWS, Row, changed, edit, read
-from curate.errors import BadInput, WinnowError
+from benchmarks.rerun import measure as rerun
+from benchmarks.rerun.measure import Row, changed, edit
 from curate.progress import aside
 
-HERE = Path(__file__).parent
 Run = tuple[str, running.Cost]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--write", action="store_true", help="put the table into README.md beside this script")
-    parser.add_argument("--rows", type=int, help="only the first so many rows, to try the script")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    try:
-        if options.write and options.rows:
-            raise BadInput("the page shows all rows", where="--rows", hint="--write without --rows")
-        for file in (ROWS, ASKED):
-            if not (options.data / file).exists():
-                raise BadInput("this file is not here", where=str(options.data / file), hint="--data DIR")
-        rows = read(options.data / ROWS)[: options.rows]
-        with tempfile.TemporaryDirectory() as folder:
-            page = table(runs(Path(folder), rows, (options.data / ASKED).resolve(), options.seed), len(rows))
-        print(page)
-        if options.write:
-            said = f"Measured {time.strftime('%Y-%m-%d', time.gmtime())} on {machine.described()}."
-            machine.replace_between(HERE / "README.md", "audit", f"{said}\n\n{page}")
-    except (WinnowError, running.RunFailed) as error:
-        sys.exit(f"{error}")
+    asked = rerun.arguments(__doc__).parse_args()
+
+    def measured(folder: Path, rows: Sequence[Row]) -> str:
+        return table(runs(folder, rows, (asked.data / rerun.ASKED).resolve(), asked.seed), len(rows))
+
+    rerun.measure(asked, Path(__file__).parent / "README.md", "audit", measured)
 
 
 def runs(folder: Path, rows: Sequence[Row], asked: Path, seed: int) -> list[Run]:

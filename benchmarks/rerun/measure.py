@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,30 +46,42 @@ class Run:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = arguments(__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="the edited rows once more with an empty cache: the same bytes"
+    )
+    asked = parser.parse_args()
+
+    def measured(folder: Path, rows: Sequence[Row]) -> str:
+        runs = Bench(folder, (asked.data / ASKED).resolve()).runs(rows, edit(rows, asked.seed), asked.check)
+        return table(runs, len(rows), changed(len(rows)))
+
+    measure(asked, HERE / "README.md", "rerun", measured)
+
+
+def arguments(doc: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--write", action="store_true", help="put the table into README.md beside this script")
     parser.add_argument("--rows", type=int, help="only the first so many rows, to try the script")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--check", action="store_true", help="the edited rows once more with an empty cache: the same bytes"
-    )
-    options = parser.parse_args()
+    return parser
+
+
+def measure(asked: argparse.Namespace, page: Path, name: str, measured: Callable[[Path, Sequence[Row]], str]) -> None:
+    """Read the rows, measure in a folder that goes afterwards, print the table, and put it into the page where that was asked."""
     try:
-        if options.write and options.rows:
+        if asked.write and asked.rows:
             raise BadInput("the page shows all rows", where="--rows", hint="--write without --rows")
         for file in (ROWS, ASKED):
-            if not (options.data / file).exists():
-                raise BadInput("this file is not here", where=str(options.data / file), hint="--data DIR")
-        rows = read(options.data / ROWS)[: options.rows]
-        edited = edit(rows, options.seed)
+            if not (asked.data / file).exists():
+                raise BadInput("this file is not here", where=str(asked.data / file), hint="--data DIR")
         with tempfile.TemporaryDirectory() as folder:
-            runs = Bench(Path(folder), (options.data / ASKED).resolve()).runs(rows, edited, options.check)
-        page = table(runs, len(rows), changed(len(rows)))
-        print(page)
-        if options.write:
+            table = measured(Path(folder), read(asked.data / ROWS)[: asked.rows])
+        print(table)
+        if asked.write:
             said = f"Measured {time.strftime('%Y-%m-%d', time.gmtime())} on {machine.described()}."
-            machine.replace_between(HERE / "README.md", "rerun", f"{said}\n\n{page}")
+            machine.replace_between(page, name, f"{said}\n\n{table}")
     except (WinnowError, running.RunFailed) as error:
         sys.exit(f"{error}")
 
