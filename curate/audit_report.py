@@ -5,7 +5,7 @@ report(found).write(Path("audit.html"))
 
 from dataclasses import replace
 
-from curate import bias_report, lengths, other_languages, plots, problems, quality_report, stats
+from curate import bias_report, lengths, other_languages, plots, problems, quality_report, residual_report, stats
 from curate import chats as chat
 from curate.audit import READ, STEPS, USABLE, Audit
 from curate.counted import counted
@@ -242,21 +242,11 @@ def _planted(found: Audit) -> Section | None:
     """What the finder misses, as far as invented values can tell."""
     if found.planted is None or not found.planted.table.height:
         return None
-    columns = (
-        Column("kind", "code"), Column("sentence"), Column("planted", "number"), Column("found whole", "number"),
-        Column("recall", "number"), Column("as such", "number"),
-    )  # fmt: skip
-    lines = tuple(
-        (kind, context, planted, hit, Figure.of(share, "%"), typed)
-        for (kind, context, planted, hit, typed), share in zip(
-            found.planted.table.iter_rows(), found.planted.intervals(), strict=True
-        )
-    )
     said = (
         "Invented values, put into a copy of your own turns and looked for: in a sentence that names what the value is, and bare in one "
         "that does not. The sentences are ours, so real data is found less often; what is spelt out or hinted at is not in here."
     )
-    blocks: list[Block] = [Table(columns, lines)]
+    blocks: list[Block] = [residual_report.planted(found.planted)]
     if found.left is not None:
         blocks.append(Note(f"After replacement the same search finds {counted(found.left, 'value')} in these rows."))
     if found.planted.not_planted:
