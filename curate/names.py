@@ -103,10 +103,22 @@ class Names:
         words: list[Token | None] = []
         owner: list[int] = []
         for place, text in enumerate(texts):
-            words += features.tokens(text)
+            words += self._near_letters(features.tokens(text))
             words += gap
             owner += [place] * (len(words) - len(owner))
         return words, owner
+
+    def _near_letters(self, words: list[Token]) -> list[Token | None]:
+        """The words without long stretches of signs and numbers, where no name is: what decides about a word stays beside it."""
+        lettered = [place for place, word in enumerate(words) if word.text[0].isalpha()]
+        near, gap = 2 * self.network.reach, [None] * self.network.gap
+        out: list[Token | None] = []
+        done = 0
+        for before, after in pairwise([-near - 1, *lettered, len(words) + near]):
+            if after - before > 2 * near + 1:
+                out += [*words[done : before + near + 1], *gap]
+                done = after - near
+        return [*out, *words[done:]]
 
     def _scores(self, words: Sequence[Token | None], inside: Sequence[bool]) -> Floats:
         """Scores of all rows, ROWS at a time with `reach` rows of context, so that the cuts change nothing."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from curate import names, shipped
 from curate.cache import Cache
 from curate.errors import BadInput, Surroundings
+from curate.naming import features
 
 FINDER = names.load()
 TEXT = st.text(alphabet=st.one_of(st.sampled_from(list("AaNnOo  .,'\n-@1")), st.characters()), max_size=80)
@@ -52,6 +53,24 @@ def test_cuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "ROWS", 37)
     monkeypatch.setattr(names, "CHUNK", 10)
     assert FINDER.find(texts) == whole
+
+
+@given(
+    st.lists(st.sampled_from(["1", ".", "-", "2 ", "\n", "1. "]), max_size=120),
+    st.sampled_from(["", "Ask Omar in Oslo"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_signs_far_from_letters_are_not_read(signs: list[str], name: str) -> None:
+    words = features.tokens("".join([*signs, " ", name, " ", *signs]))
+    lettered = [place for place, word in enumerate(words) if word.text[0].isalpha()]
+    reach = 2 * FINDER.network.reach
+    near = [word for place, word in enumerate(words) if any(abs(place - other) <= reach for other in lettered)]
+    assert [word for word in FINDER._near_letters(words) if word] == near
+
+
+def test_a_name_among_many_signs_is_found() -> None:
+    text = "1." * 500 + " Ask Aroha Ngata in Wellington. " + "2-" * 500
+    assert found(text) == [("PERSON", "Aroha Ngata"), ("LOCATION", "Wellington")]
 
 
 def test_a_higher_threshold_finds_a_part() -> None:
