@@ -152,12 +152,12 @@ def audit(
     ] = None,
     licence: Annotated[str, typer.Option("--licence", help="The licence that the card states.")] = "unknown",
     pii_model: Annotated[
-        str | None,
+        str,
         typer.Option(
             "--pii-model",
-            help="Look for names too: with `winnow` (it ships), `spacy:NAME`, `transformers:NAME` or `gliner:NAME`.",
+            help="What finds names: `winnow` (it ships), `spacy:NAME`, `transformers:NAME`, `gliner:NAME`; `none` leaves them out.",
         ),
-    ] = None,
+    ] = "winnow",
     toxicity_scorer: ScorerFlag = None,
     as_json: AsJson = False,
 ) -> None:
@@ -180,7 +180,8 @@ def audit(
     voice = rubrics.read(rubric) if rubric else None
     page = audit_page.WANTED if out is not None and form_of(out) == "html" else {}
     with _progress() as progress:
-        models = _models(encoder, progress, precision=precision.value, names=pii_model, scorer=toxicity_scorer)
+        names = None if pii_model == "none" else pii_model
+        models = _models(encoder, progress, precision=precision.value, names=names, scorer=toxicity_scorer)
         found = survey.audit_files(
             data,
             eval or [],
@@ -703,7 +704,7 @@ def diff(
     _check_report(out, [a, b])
     with _progress() as progress:
         models = _models(None, progress)
-        rows, model = difference.of(a, b, models, progress)
+        rows, model = difference.of(a, b, models.asking_for("private"), progress)
     _tell(compare_report.report(rows, model, pii.masker(models.find_pii)), out, as_json)
 
 

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from curate import ages
-from curate.doxxing import Choose
 from curate.leaves import Leaf
-from curate.pii import Finder, Findings
+from curate.pii import Choose, Finder, Findings
 from curate.standins import forms, names
 from curate.standins.draws import Draw
 from curate.stats import Interval, wilson

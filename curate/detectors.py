@@ -6,16 +6,16 @@ One detector serves twice, on the data and on what a model says, so that before 
 report names it with its fingerprint. Nothing heavy is loaded until a step first calls one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
-from curate import calibrations, encoder, pairs, pii, toxicity
+from curate import calibrations, encoder, pairs, pii, private_names, toxicity
 from curate.cache import Cache
 from curate.encoder import Encoder, Precision
 from curate.likeness.remembered import remembered
 from curate.pairs import Judge, PairRule
-from curate.pii import Finder
+from curate.pii import Choose, Finder
 from curate.progress import Progress, silent
 from curate.toxicity import Scorer
 from curate.with_names import with_names
@@ -31,6 +31,19 @@ class Models:
     encoder: Encoder
     find_pii: Finder
     score_toxicity: Scorer
+    every_name: bool = False  # where names are looked for: all of them count, not those of private persons alone
+
+    def asking_for(self, names: Literal["none", "private", "all"]) -> "Models":
+        """The same models, looking for the names that a recipe asks for. A finder of another make stays as it is."""
+        if names == "none" or not isinstance(self.find_pii, Finder):
+            return self
+        return replace(self, find_pii=self.find_named, every_name=names == "all")
+
+    @property
+    def choose(self) -> Choose | None:
+        """Which findings of a row count: where names are looked for and not all count, those of private persons."""
+        names = "PERSON" in getattr(self.find_pii, "kinds", ())
+        return private_names.private if names and not self.every_name else None
 
     @cached_property
     def find_named(self) -> Finder:

@@ -11,14 +11,14 @@ A name that stands all over the data set, as that of the assistant does, tells o
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import polars as pl
 
 from curate import pii
-from curate.leaves import Leaf, leaves_of
-from curate.pii import Finder, Finding, Findings
+from curate.leaves import Leaf
+from curate.pii import Choose, Finder, Finding, Findings
 from curate.progress import Progress, silent
 
 REACH = 250  # characters between the name and what belongs to it
@@ -61,9 +61,6 @@ COMBINATIONS: tuple[tuple[str, tuple[frozenset[str] | re.Pattern[str], ...]], ..
 )
 # The same with the kinds first, which are told at once.
 BY_KIND = tuple((name, sorted(parts, key=lambda part: isinstance(part, re.Pattern))) for name, parts in COMBINATIONS)
-
-# From the leaves of a row, the findings in each and who says each turn: those of the findings that count.
-Choose = Callable[[Sequence[Leaf], Sequence[Findings], Sequence[str | None]], list[Findings]]
 
 COUNTS = pl.Schema({"row_id": pl.String, "turn": pl.Int32, "combination": pl.String})
 
@@ -108,15 +105,10 @@ def count(
     `choose` says which findings of a row count, from its leaves, the findings in each and who says each turn: with
     `private_names.private` only combinations about private persons are counted.
     """
-    rows = [
-        (row_id, leaves_of(turns, extra), [turn["role"] for turn in turns])
-        for row_id, turns, extra in chats.select("id", "turns", "extra").iter_rows()
-    ]
-    flat = iter(pii.find_in_leaves([leaf for _, some, _ in rows for leaf in some], finder, progress))
-    by_row = [[next(flat) for _ in some] for _, some, _ in rows]
-    known = _known_all_over([some for _, some, _ in rows], by_row)
+    rows = pii.find_in_rows(chats, finder, progress)
+    known = _known_all_over([row.leaves for row in rows], [row.found for row in rows])
     lines = []
-    for (row_id, some, roles), all_found in zip(rows, by_row, strict=True):
+    for row_id, some, roles, all_found in rows:
         found = [
             tuple(f for f in part if f.kind != "PERSON" or leaf.text[f.start : f.end].casefold() not in known)
             for leaf, part in zip(some, all_found, strict=True)

@@ -22,6 +22,7 @@ from curate.pii import Finder, Findings
 from curate.progress import Progress, silent
 from curate.toxicity import Scorer, WindowScore
 from curate.windows import Encode, Windows
+from curate.with_names import WithNames
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ def held(models: Models) -> Models:
     return replace(
         models,
         encoder=_HeldEncoder(**_parts(encoder)) if type(encoder) is Encoder else encoder,
-        find_pii=_HeldFinder(**_parts(finder)) if type(finder) is Finder else finder,
+        find_pii=_HeldFinder.of(finder) if type(finder) in (Finder, WithNames) else finder,
         score_toxicity=_HeldScorer(**_parts(scorer)) if type(scorer) is Scorer else scorer,
     )
 
@@ -123,11 +124,16 @@ class _HeldEncoder(Encoder):
 class _HeldFinder(Finder):
     """`find` from memory."""
 
+    inner: Finder = field(kw_only=True, repr=False)
     said: Held[Findings] = field(default_factory=Held, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, inner: Finder) -> "_HeldFinder":
+        return cls(**{each.name: getattr(inner, each.name) for each in fields(Finder)}, inner=inner)
 
     def find(self, texts: Sequence[str], progress: Progress = silent) -> list[Findings]:
         """The findings in each text."""
-        ask = super().find
+        ask = self.inner.find
         return self.said.of(texts, lambda new: ((found, _OVERHEAD * len(found)) for found in ask(new, progress)))
 
 

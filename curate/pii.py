@@ -26,7 +26,7 @@ from curate import cache as caches
 from curate.cache import Cache
 from curate.errors import BadInput
 from curate.hands import Helped
-from curate.leaves import Leaf, leaves
+from curate.leaves import Leaf, leaves_of
 from curate.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ TELLING = frozenset(KINDS) - {"API_KEY", "PASSWORD", "AGE"}  # beside which an a
 NAMED = ("PERSON", "LOCATION", "ORGANIZATION")  # what `with_names` finds besides
 
 LIMITS = """\
-Found: data with a form (e-mail, telephone, card, account and licence numbers, network addresses, keys, English street
-addresses, postal codes beside their word, links that carry a user), and the age of a person that stands beside such data in
-one text (within 250 characters, or said of the writer himself or somebody around him). Not found here: names of persons, places and organisations (the recipe's `pii: {names: private}` looks for them), addresses in
-other languages,
+By form are found: e-mail, telephone, card, account and licence numbers, network addresses, keys, English street addresses,
+postal codes beside their word, links that carry a user, and the age of a person that stands beside such data in one text
+(within 250 characters, or said of the writer himself or somebody around him). Not found by form: names of persons, places and
+organisations and addresses in other languages (the finder of names looks for them, unless the recipe says `pii: {names: none}`),
 data that is spelt out ("jane at corp dot com"), and numbers that stand without a word that says what they are
 (passport, licence, account, NHS, birth date). Ages without anything beside them that tells whose they are, ranges and limits
 of age ("18 or older") and the age of a thing are left alone. A link or domain without user data, a date in a story and the address of a
@@ -85,6 +85,18 @@ class Finding(NamedTuple):
 
 
 Findings = tuple[Finding, ...]
+
+# From the leaves of a row, the findings in each and who says each turn: those of the findings that count.
+Choose = Callable[[Sequence[Leaf], Sequence[Findings], Sequence[str | None]], list[Findings]]
+
+
+class InRow(NamedTuple):
+    """A row's leaves, who says each turn, and the findings in each leaf."""
+
+    id: str
+    leaves: list[Leaf]
+    roles: list[str | None]
+    found: list[Findings]
 
 
 @dataclass(frozen=True)
@@ -241,29 +253,42 @@ def find_in_leaves(found_in: Sequence[Leaf], finder: Finder, progress: Progress 
     ]
 
 
+def find_in_rows(chats: pl.DataFrame, finder: Finder, progress: Progress = silent) -> list[InRow]:
+    """The findings in each leaf of each row of a chat frame."""
+    rows = [
+        (row_id, leaves_of(turns, extra), [turn["role"] for turn in turns])
+        for row_id, turns, extra in chats.select("id", "turns", "extra").iter_rows()
+    ]
+    flat = iter(find_in_leaves([leaf for _, some, _ in rows for leaf in some], finder, progress))
+    return [InRow(row_id, some, roles, [next(flat) for _ in some]) for row_id, some, roles in rows]
+
+
 def scan(
     chats: pl.DataFrame,
     finder: Finder,
     progress: Progress = silent,
     *,
     but: Mapping[str, Collection[str]] = MappingProxyType({}),
+    choose: Choose | None = None,
 ) -> pl.DataFrame:
     """One row per finding in a chat frame: where and what, never the value. Offsets are into the named text.
 
-    `but`: for rows by id the values that are known to be invented; they are not counted.
+    `but`: for rows by id the values that are known to be invented; they are not counted. `choose`: which findings of a row
+    count; with `private_names.private` the names of private persons only.
     """
-    places = [(row_id, leaf) for row_id, leaf in leaves(chats)]
     rows = []
-    for (row_id, leaf), found in zip(
-        places, find_in_leaves([leaf for _, leaf in places], finder, progress), strict=True
-    ):
-        known = but.get(row_id, ())
-        rows += [
-            (row_id, leaf.turn, leaf.part, leaf.number, *finding)
-            for finding in found
-            if not known or leaf.text[finding.start : finding.end] not in known
-        ]
+    for row in find_in_rows(chats, finder, progress):
+        known = but.get(row.id, ())
+        found = [_but(leaf, some, known) for leaf, some in zip(row.leaves, row.found, strict=True)]
+        if choose and any(found):
+            found = choose(row.leaves, found, row.roles)
+        places = ((row.id, leaf.turn, leaf.part, leaf.number) for leaf in row.leaves)
+        rows += [(*place, *finding) for place, some in zip(places, found, strict=True) for finding in some]
     return pl.DataFrame(rows, schema=FINDINGS, orient="row")
+
+
+def _but(leaf: Leaf, findings: Findings, known: Collection[str]) -> Findings:
+    return tuple(f for f in findings if leaf.text[f.start : f.end] not in known) if known else findings
 
 
 def count_by_kind(found: pl.DataFrame) -> pl.DataFrame:

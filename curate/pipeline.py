@@ -78,7 +78,8 @@ def curate(
     started = time.perf_counter()
     read = files.read(sources.data, format=sources.format, on_error=sources.on_error)
     eval_files = overlap.read_eval_files(sources.eval, sources.shipped)
-    models = held(load(recipe))
+    models = load(recipe)
+    models = held(models.asking_for(recipe.pii.names) if recipe.pii else models)
     if not recipe.overlap.allow_uncalibrated:
         certificate.check_calibrated(models.encoder)
     iteration.held(out)  # before a key is made

@@ -234,7 +234,7 @@ COMBINED = Kind(
     "rows that tell who and where a person is",
     "critical",
     "Each part may be harmless; together they find somebody: a name and a home, a name with employer and town, age with post and town.",
-    "winnow curate replaces what has a form of its own; names, towns and employers too with `pii: {names: private}` in the recipe.",
+    "winnow curate replaces what has a form of its own, and names, towns and employers of private persons.",
 )
 BROKEN = Kind(
     "rows that cannot be read",

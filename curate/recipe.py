@@ -65,7 +65,7 @@ class Pii(_Strict):
 
     replace: Literal["placeholder", "surrogate", "mask"] = "surrogate"
     threshold: float | None = Field(None, gt=0, le=1)
-    names: Literal["none", "private", "all"] = "none"
+    names: Literal["none", "private", "all"] = "private"
     model: str | None = None
     same_across_rows: bool = False
 

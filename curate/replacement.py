@@ -24,7 +24,7 @@ from curate import chats as chat
 from curate.chats import TURN
 from curate.leaves import Leaf, leaves_of, put_back
 from curate.outcome import Outcome, Reason
-from curate.pii import Finder, Finding, Findings, find_in_leaves, merge
+from curate.pii import NAMED, Finder, Finding, Findings, find_in_leaves, merge
 from curate.progress import Progress, silent
 from curate.replacement_styles import Edit, Invented, Style, numbered
 
@@ -137,7 +137,8 @@ def telling_ids(chats: pl.DataFrame, finder: Finder) -> list[str]:
     # Without the number of the line, which is ours: where a row is put in, all below it would be new to the finder.
     files = chats["source"].str.replace(r":\d+$", "")
     names = [f"{row_id}\n{file}" for row_id, file in zip(chats["id"], files, strict=True)]
-    return [row_id for row_id, found in zip(chats["id"], finder.find(names), strict=True) if found]
+    formed = [any(f.kind not in NAMED for f in found) for found in finder.find(names)]
+    return chats["id"].filter(pl.Series(formed, dtype=pl.Boolean)).to_list()
 
 
 def _plan(

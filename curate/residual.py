@@ -18,9 +18,7 @@ import polars as pl
 
 from curate import canaries, pii, private_names, replacement
 from curate.canaries import Canaries
-from curate.doxxing import Choose
-from curate.leaves import Leaf, leaves_of
-from curate.pii import Finder, Findings
+from curate.pii import Choose, Finder
 from curate.progress import Progress, silent
 
 
@@ -76,23 +74,8 @@ def still_found(
     kept: pl.DataFrame, ledger: pl.DataFrame, finder: Finder, choose: Choose | None = None, progress: Progress = silent
 ) -> list[tuple[str, str]]:
     """Row and kind of each finding in rows after replacement that is not just what was put there."""
-    put = replacement.put_there(ledger)
-    rows = [
-        (row, leaves_of(turns, extra), [turn["role"] for turn in turns])
-        for row, turns, extra in kept.select("id", "turns", "extra").iter_rows()
-    ]
-    flat = iter(pii.find_in_leaves([leaf for _, leaves, _ in rows for leaf in leaves], finder, progress))
-    out = []
-    for row, leaves, roles in rows:
-        found = [_without(leaf, next(flat), put.get(row, set())) for leaf in leaves]
-        if choose and any(found):
-            found = choose(leaves, found, roles)
-        out += [(row, f.kind) for findings in found for f in findings]
-    return out
-
-
-def _without(leaf: Leaf, findings: Findings, put: set[str]) -> Findings:
-    return tuple(f for f in findings if leaf.text[f.start : f.end] not in put) if put else findings
+    found = pii.scan(kept, finder, progress, but=replacement.put_there(ledger), choose=choose)
+    return found.select("row_id", "kind").rows()
 
 
 def _replaced(kept: pl.DataFrame, ledger: pl.DataFrame) -> dict[str, int]:

@@ -78,6 +78,7 @@ def run(
     key: Key | None = None,
 ) -> Steps:
     """Apply the recipe's steps to a chat frame, in their fixed order. `key`: of the surrogates, where the recipe asks for them."""
+    models = models.asking_for(recipe.pii.names) if recipe.pii else models
     rows = chats
     ledgers: list[pl.DataFrame] = []
     account: list[Step] = []
@@ -166,7 +167,7 @@ def _checked(rows: pl.DataFrame, found: pl.DataFrame, recipe: Recipe, models: Mo
     named = rows.filter(pl.col("id").is_in(pl.concat([found["a"], found["b"]]).unique().to_list()))
     clean = frozenset[str]()
     if recipe.pii:
-        clean = frozenset(named["id"]) - frozenset(pii.scan(named, models.find_pii)["row_id"])
+        clean = frozenset(named["id"]) - frozenset(pii.scan(named, models.find_pii, choose=models.choose)["row_id"])
     return stars.Checked(clean, quality.off_policy(named) | _toxic(named, recipe, models))
 
 

@@ -114,12 +114,16 @@ def audit_files(
         toxic_threshold=threshold,
         mask=mask(models, names=True),
         detectors=models.named(),
-        planted=canaries.measure(read.chats, models.find_pii),
+        planted=canaries.measure(read.chats, models.find_pii, choose=models.choose),
         combinations=doxxing.count(
             read.chats, _sparing(models.find_named, data), progress, choose=private_names.private
         ),
         left=pii.scan(
-            outcomes["pii"].kept, personal, progress, but=replacement.put_there(outcomes["pii"].ledger)
+            outcomes["pii"].kept,
+            personal,
+            progress,
+            but=replacement.put_there(outcomes["pii"].ledger),
+            choose=models.choose,
         ).height,
         samples=samples,
         layout=_layout(read.chats, outcomes["pii"].kept, models, progress) if with_map else None,
@@ -169,7 +173,7 @@ def measure(
     """Duplicates, personal data and toxicity of one side of a diff. What curation `invented` is no personal data."""
     return Measured(
         duplicates=duplicates(chats, models, progress) if with_duplicates else None,
-        pii=pii.scan(chats, models.find_pii, progress, but=invented),
+        pii=pii.scan(chats, models.find_pii, progress, but=invented, choose=models.choose),
         toxicity=toxicity.turn_scores(chats, models.score_toxicity, progress=progress),
     )
 

@@ -1,0 +1,92 @@
+"""Names of private persons count without being asked for: in the steps, in what stays of two rows, in counts; public ones do not."""
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from curate import names, pii, private_names, steps
+from curate.chats import chats_of
+from curate.detectors import Models
+from curate.held import held
+from curate.overlap import EvalFile
+from curate.recipe import Pii, Recipe
+from curate.with_names import WithNames, with_names
+
+BOTH = with_names(pii.load(), names.load())
+EVAL = [
+    EvalFile(
+        "e.jsonl",
+        "0",
+        chats_of([{"id": "e", "turns": [{"role": "user", "content": "Name a prime number above ten."}]}]),
+    )
+]
+PRIVATE = "My name is Jane Doe. Where is my parcel?"
+PUBLIC = "When did Jane Austen write Emma?"
+
+
+def row(name: str, asked: str, answered: str = "It is on its way to you.") -> dict[str, object]:
+    return {
+        "id": name,
+        "turns": [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}],
+    }
+
+
+@pytest.fixture
+def models(toy_models: Models) -> Models:
+    return replace(toy_models, find_pii=pii.load())
+
+
+def recipe(**given: object) -> Recipe:
+    return Recipe.model_validate({"semantic": False, "toxicity": False, "pii": {"replace": "placeholder", **given}})
+
+
+def test_the_default_recipe_asks_for_private_names() -> None:
+    assert Pii().names == "private"
+
+
+def test_a_private_name_goes_and_a_public_one_stays(models: Models) -> None:
+    chats = chats_of([row("a", PRIVATE), row("b", PUBLIC, "In 1815.")])
+    done = steps.run(chats, EVAL, recipe(), models)
+    said = [turns[0]["content"] for turns in done.kept.sort("id")["turns"]]
+    assert said == ["My name is <PERSON_1>. Where is my parcel?", PUBLIC]
+    none = steps.run(chats, EVAL, recipe(names="none"), models)
+    assert [turns[0]["content"] for turns in none.kept.sort("id")["turns"]] == [PRIVATE, PUBLIC]
+    every = steps.run(chats, EVAL, recipe(names="all"), models)
+    assert "Austen" not in every.kept.sort("id")["turns"][1][0]["content"]
+
+
+def test_a_public_name_does_not_make_the_worse_row(models: Models) -> None:
+    chats = chats_of([row("a", f"My name is Jane Doe. {PUBLIC}"), row("b", PUBLIC)])
+    pairs = pl.DataFrame({"a": ["a"], "b": ["b"]})
+    assert steps._checked(chats, pairs, recipe(), models.asking_for("private")).without_pii == {"b"}
+    assert steps._checked(chats, pairs, recipe(names="all"), models.asking_for("all")).without_pii == frozenset()
+
+
+def test_a_scan_that_chooses_is_a_part_of_one_that_does_not() -> None:
+    chats = chats_of([row("a", PRIVATE, "Dear Jane, mail bob@corp.org."), row("b", PUBLIC)])
+    every = pii.scan(chats, BOTH)
+    chosen = pii.scan(chats, BOTH, choose=private_names.private)
+    assert set(chosen.rows()) < set(every.rows())
+    assert set(chosen.filter(kind="EMAIL").rows()) == set(every.filter(kind="EMAIL").rows())
+    assert set(chosen["row_id"]) == {"a"}
+
+
+def test_who_chooses_follows_from_what_is_asked_for(models: Models, toy_models: Models) -> None:
+    assert models.choose is None
+    assert models.asking_for("none") is models
+    private, every = models.asking_for("private"), models.asking_for("all")
+    assert isinstance(private.find_pii, WithNames)
+    assert (private.choose, every.choose) == (private_names.private, None)
+    assert private.asking_for("private").find_pii is private.find_pii
+    assert toy_models.asking_for("private") is toy_models  # of another make
+
+
+def test_both_together_are_held(models: Models) -> None:
+    texts = [PRIVATE, PUBLIC, "", PRIVATE]
+    kept = held(replace(models, find_pii=BOTH))
+    assert kept.find_pii is not BOTH
+    assert kept.find_pii.kinds == BOTH.kinds
+    for _ in range(2):
+        assert kept.find_pii.find(texts) == BOTH.find(texts)
+    assert kept.find_named is kept.find_pii
