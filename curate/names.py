@@ -34,7 +34,7 @@ from curate.pii import Finding, Findings, pack, unpack
 from curate.progress import Progress, silent
 
 CARD, WEIGHTS = "names.json", "names.safetensors"
-CARD_SHA256 = "e78ff26d6f5cf6009099d16a10b9ca69acc86d5db40115746197c7e5038bbfaf"
+CARD_SHA256 = "3d3ed3251ca44b20d85898182ece963fc414db12df3fd6d2c4d2ad48c7710081"
 REINSTALL, RETRAIN = (
     "pip install --force-reinstall winnow-tune",
     "python curate/models/train_names.py --data DIR --out FOLDER",

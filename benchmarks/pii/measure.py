@@ -97,7 +97,7 @@ def measure(options: argparse.Namespace) -> None:
             "  Ages: every one that the rules take for a person's, before it is asked beside whom it stands; as curation counts them, below."
         )
         print(*(f"  {line}" for line in combined(rows, wide, ours)), sep="\n")
-    planted(Path(__file__).parents[2] / "sample_data", finders["winnow"])
+    planted(Path(__file__).parents[2] / "sample_data", both["winnow, patterns and names"])
     code = [
         row["eval_item"]
         for row in lines(options.data / "overlap" / "contamination_pairs.jsonl.gz")
@@ -213,7 +213,7 @@ def print_kind(label: str, kind: str, rows: Sequence[dict], found: Sequence[Find
 def survivors(folder: Path, spans: Sequence[tuple[int, dict]]) -> None:
     """What is left of the planted values after replacement, in the whole row: turns, tool calls, other fields."""
     chats = files.read(folder / "support-raw.jsonl").chats
-    after = replacement.replace(chats, pii.load()).kept
+    after = replacement.replace(chats, with_names(pii.load(), names.load())).kept
     text = {
         int(row["source"].rsplit(":", 1)[1]): json.dumps(row, ensure_ascii=False) for row in after.iter_rows(named=True)
     }
@@ -224,7 +224,7 @@ def survivors(folder: Path, spans: Sequence[tuple[int, dict]]) -> None:
 
 
 def planted(folder: Path, find: Find) -> None:
-    """Recall per kind on the planted personal data of the sample data, where it is present."""
+    """Recall per kind on the planted personal data of the sample data, where it is present: as curation counts it, of names the private ones."""
     truth = folder / "truth.parquet"
     if not truth.exists():
         print(f"\n{truth.name}: not there, left out")
@@ -233,8 +233,13 @@ def planted(folder: Path, find: Find) -> None:
 
     facts = [fact for fact in pl.read_parquet(truth).iter_rows(named=True) if fact["fault"] == "pii"]
     rows = [read_or_none(line) for line in (folder / "support-raw.jsonl").read_bytes().split(b"\n")]
-    places = [(number, turn) for number, row in enumerate(rows, 1) for turn in range(len(contents(row)))]
-    found = dict(zip(places, find([contents(rows[number - 1])[turn] for number, turn in places]), strict=True))
+    said = [contents(row) for row in rows]
+    flat = iter(find([text for some in said for text in some]))
+    found = {
+        (number, turn): findings
+        for number, some in enumerate(said, 1)
+        for turn, findings in enumerate(as_curated(some, [next(flat) for _ in some], roles(rows[number - 1])))
+    }
     spans = [(fact["line"], span) for fact in facts for span in json.loads(fact["detail"])["spans"]]
     print(f"\nsample data: {len(spans)} planted values in {len(facts)} rows; covered whole, by findings of any kind")
     for kind in sorted({span["kind"] for _, span in spans}):
@@ -247,6 +252,17 @@ def planted(folder: Path, find: Find) -> None:
     alarms = [(place, f) for place, some in found.items() for f in some if place[0] not in planted_lines]
     others = len({place for place in found if place[0] not in planted_lines})
     print(f"    findings in the {others:,} turns of other rows: {len(alarms)} {Counter(f.kind for _, f in alarms)}")
+
+
+def as_curated(said: Sequence[str], found: list[Findings], who: Sequence[str | None]) -> list[Findings]:
+    """The findings in the turns of a row that the default recipe replaces."""
+    leaves = [Leaf(turn, "content", 0, "", text) for turn, text in enumerate(said)]
+    return private_names.private(leaves, found, who)
+
+
+def roles(row: dict | None) -> list[str | None]:
+    turns = row.get("messages") if row else None
+    return [turn.get("role") for turn in turns if isinstance(turn, dict)] if isinstance(turns, list) else []
 
 
 def read_or_none(line: bytes) -> dict | None:

@@ -4,7 +4,7 @@
 
 DIR holds `pii/wnut17dev.conll`, `pii/pii_test.jsonl.gz`, `chat/*` and `overlap/contamination_pairs.jsonl.gz`; what is missing is
 left out and said. A name counts as found when a finding of its kind shares at least half of what either covers. The written
-texts come from templates and names that training never sees; they need Faker.
+texts were marked by hand and kept for this, or come from templates and names that training never sees; these need Faker.
 """
 
 import argparse
@@ -54,12 +54,13 @@ def main() -> None:
 
 
 def written(finder: Any, calibration: bool) -> None:
-    """Other templates, other locales' names. Also by kind of writing: lower case is the hardest."""
+    """Whole texts; then other templates with other locales' names. Also by kind of writing: lower case is the hardest."""
     try:
-        from curate.models import names_lists, names_writer
+        from curate.models import names_lists, names_marked, names_writer
     except ImportError as missing:
         print(f"written texts: {missing}, left out\n")
         return
+    report("texts kept for measuring, by another hand", finder, names_marked.texts(names_marked.MEASURED))
     fill = names_writer.Writer(2, held_out=True)
     held = [fill.write("held_out") for _ in range(2000)]
     low = [

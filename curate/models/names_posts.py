@@ -57,7 +57,7 @@ def swapped(post: Written, fill: Writer) -> Written:
             changes.append((start, end, fill._full() if " " in old else fill._given(), kind))
         elif kind == "LOCATION":
             changes.append((start, end, re.sub("^the ", "", fill._place()), kind))
-    return rewritten(post, [(a, b, _in_case_of(post.text[a:b], new), kind) for a, b, new, kind in changes])
+    return rewritten(post, [(a, b, in_case_of(post.text[a:b], new), kind) for a, b, new, kind in changes])
 
 
 def peopled(post: Written, fill: Writer) -> Written:
@@ -101,7 +101,7 @@ def rewritten(post: Written, changes: Sequence[tuple[int, int, str, str]]) -> Wr
     return Written(text + post.text[done:], tuple(spans), tuple(unsure))
 
 
-def _in_case_of(old: str, new: str) -> str:
+def in_case_of(old: str, new: str) -> str:
     return new.lower() if old.islower() and len(new.lower()) == len(new) else new
 
 

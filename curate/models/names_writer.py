@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from curate.models.names_drawn import NAMED, PLACES, Drawn
+from curate.models.names_drawn import NAMED, PLACES
 from curate.models.names_lists import phrases
+from curate.models.names_organisations import Organisations
 
 SLOT = re.compile(r"\{([A-Za-z_]+)\}")
 CHOICE = re.compile(r"\[([^\[\]|]*(?:\|[^\[\]|]*)+)\]")
@@ -28,7 +29,7 @@ class Written(NamedTuple):
     unsure: tuple[tuple[int, int], ...] = ()
 
 
-class Writer(Drawn):
+class Writer(Organisations):
     """Fills templates. Everything it draws comes from its seed."""
 
     def write(self, section: str) -> Written:

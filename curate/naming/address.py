@@ -5,7 +5,7 @@
 
 The network finds addresses by how they look, and a list of countries with numbers looks much the same. So an address has the number
 of a house, few parts without a number, and a street's word, a postal code or words before it that tell; or a sure score. A street
-without a number is one only where somebody is said to live there: "I live on Mill Lane".
+without a number is one where its word, a capital and a good score say so, or where somebody is said to live there: "I live on mill lane".
 """
 
 import re
@@ -36,7 +36,7 @@ HOME = re.compile(
     r"(?i)\b(?:address|street(?: name)?)\W{1,3}$|\b(?:liv(?:e|es|ed|ing)|resid(?:e|es|ed|ing)|stay(?:s|ed|ing)?|grew up) (?:at|on|in|off|near)\W+$"
 )
 PLACES = 5  # more parts than these without a number are a list
-SURE = 0.95
+SURE, NAMED = 0.95, 0.8  # scores that an address of any look needs, and a street without a number
 
 
 def has_a_number(name: str) -> bool:
@@ -52,7 +52,8 @@ def is_likely(text: str, found: Finding, lists: Mapping[int, int]) -> bool:
         return False
     street = any(flags(word.text, lists) & STREET for word in tokens(name)) or STREET_END.search(name) is not None
     if not has_a_number(name):
-        return street and bool(HOME.search(text[max(0, found.start - BEFORE) : found.start]))
+        named = found.score >= NAMED and " " in name and not name.islower()
+        return street and (named or bool(HOME.search(text[max(0, found.start - BEFORE) : found.start])))
     if street or CODE.search(name):
         return True
     if TOLD.search(text, max(0, found.start - BEFORE), found.start):

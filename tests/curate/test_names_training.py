@@ -9,7 +9,7 @@ from curate.models import train_names as training
 from curate.models.names_writer import Written
 
 SECTIONS = (
-    "chat", "mail", "forms", "story", "news", "social", "lists", "other_languages", "somewhere", "employed", "homes",
+    "chat", "mail", "forms", "story", "news", "social", "lists", "other_languages", "somewhere", "employed", "homes", "short",
 )  # fmt: skip
 
 
@@ -53,7 +53,15 @@ def test_held_out_templates_and_names_are_not_trained_on() -> None:
     held = {n for p in lists.people(True).values() for n in (*p.given, *p.family)}
     assert len(held) > 1000
     assert not seen & held
-    assert not set(lists.towns(False)) & set(lists.towns(True))
+    assert not {*lists.towns(False), *lists.geonames().names} & set(lists.towns(True))
+
+
+def test_larger_towns_are_a_part() -> None:
+    every, large = lists.geonames(), lists.geonames(1_000_000)
+    sizes = dict(zip(*every, strict=True))
+    assert set(large.names) < set(every.names)
+    assert min(large.people) >= 1_000_000
+    assert sizes["Lagos"] > sizes["Ibadan"] > 1_000_000
 
 
 def test_given_and_family_name_are_one_person() -> None:
