@@ -19,7 +19,7 @@ import polars as pl
 
 from curate import ages
 from curate.leaves import Leaf
-from curate.pii import Choose, Finder, Findings
+from curate.pii import Choose, Finder, Findings, InRow
 from curate.standins import forms, names
 from curate.standins.draws import Draw
 from curate.stats import Interval, wilson
@@ -87,7 +87,7 @@ def measure(
     """Plant `per_kind` values of each kind that the finder knows in turns drawn from the chat frame, and look for them.
 
     The data is not changed. The same seed plants the same values. Without any turn that holds text the table is empty.
-    `choose` says which findings count, as in `doxxing.count`; each text is asked about by itself.
+    `choose` says which findings count, as in `pii.scan`; each text is a row of its own.
     """
     turns = sorted({said for said in chats["turns"].explode().struct.field("content").drop_nulls() if said.strip()})
     known: Sequence[str] = getattr(finder, "kinds", ())  # another finder may have no word for what it knows
@@ -98,9 +98,14 @@ def measure(
         for number in range(per_kind)
     ]
     lines = []
-    for (kind, context, said, start, end), findings in zip(places, finder.find([p[2] for p in places]), strict=True):
-        if choose:
-            (findings,) = choose([Leaf(0, "content", 0, "", said)], [findings], ["user"])
+    found = finder.find([said for _, _, said, _, _ in places])
+    if choose:
+        rows = [
+            InRow("", [Leaf(0, "content", 0, "", place[2])], ["user"], [some])
+            for place, some in zip(places, found, strict=True)
+        ]
+        found = [some for (some,) in choose(rows)]
+    for (kind, context, _, start, end), findings in zip(places, found, strict=True):
         whole = _covered(findings, start, end)
         typed = whole and any(f.kind == kind and f.start < end and start < f.end for f in findings)
         lines.append((kind, context, whole, typed))

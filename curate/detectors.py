@@ -41,9 +41,9 @@ class Models:
 
     @property
     def choose(self) -> Choose | None:
-        """Which findings of a row count: where names are looked for and not all count, those of private persons."""
+        """Which findings count: where names are looked for and not all count, those of private persons."""
         names = "PERSON" in getattr(self.find_pii, "kinds", ())
-        return private_names.private if names and not self.every_name else None
+        return private_names.private_in if names and not self.every_name else None
 
     @cached_property
     def find_named(self) -> Finder:

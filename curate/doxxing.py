@@ -11,14 +11,14 @@ A name that stands all over the data set, as that of the assistant does, tells o
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
 import polars as pl
 
 from curate import pii
 from curate.leaves import Leaf
-from curate.pii import Choose, Finder, Finding, Findings
+from curate.pii import Finder, Finding, Findings
 from curate.progress import Progress, silent
 
 REACH = 250  # characters between the name and what belongs to it
@@ -62,6 +62,9 @@ COMBINATIONS: tuple[tuple[str, tuple[frozenset[str] | re.Pattern[str], ...]], ..
 # The same with the kinds first, which are told at once.
 BY_KIND = tuple((name, sorted(parts, key=lambda part: isinstance(part, re.Pattern))) for name, parts in COMBINATIONS)
 
+# From the leaves of a row, the findings in each and who says each turn: those of the findings that count.
+ChooseInRow = Callable[[Sequence[Leaf], Sequence[Findings], Sequence[str | None]], list[Findings]]
+
 COUNTS = pl.Schema({"row_id": pl.String, "turn": pl.Int32, "combination": pl.String})
 
 
@@ -98,7 +101,7 @@ def _holds(part: frozenset[str] | re.Pattern[str], kinds: set[str], near: str) -
 
 
 def count(
-    chats: pl.DataFrame, finder: Finder, progress: Progress = silent, *, choose: Choose | None = None
+    chats: pl.DataFrame, finder: Finder, progress: Progress = silent, *, choose: ChooseInRow | None = None
 ) -> pl.DataFrame:
     """A line per row, turn and combination; `turn` is null for what stands in the row's other fields.
 

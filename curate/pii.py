@@ -86,17 +86,18 @@ class Finding(NamedTuple):
 
 Findings = tuple[Finding, ...]
 
-# From the leaves of a row, the findings in each and who says each turn: those of the findings that count.
-Choose = Callable[[Sequence[Leaf], Sequence[Findings], Sequence[str | None]], list[Findings]]
-
 
 class InRow(NamedTuple):
     """A row's leaves, who says each turn, and the findings in each leaf."""
 
     id: str
-    leaves: list[Leaf]
-    roles: list[str | None]
-    found: list[Findings]
+    leaves: Sequence[Leaf]
+    roles: Sequence[str | None]
+    found: Sequence[Findings]
+
+
+# From the findings in all rows those that count, per row and leaf.
+Choose = Callable[[Sequence[InRow]], Sequence[Sequence[Findings]]]
 
 
 @dataclass(frozen=True)
@@ -273,18 +274,21 @@ def scan(
 ) -> pl.DataFrame:
     """One row per finding in a chat frame: where and what, never the value. Offsets are into the named text.
 
-    `but`: for rows by id the values that are known to be invented; they are not counted. `choose`: which findings of a row
-    count; with `private_names.private` the names of private persons only.
+    `but`: for rows by id the values that are known to be invented; they are not counted. `choose`: which findings
+    count; with `private_names.private_in` the names of private persons only.
     """
-    rows = []
-    for row in find_in_rows(chats, finder, progress):
-        known = but.get(row.id, ())
-        found = [_but(leaf, some, known) for leaf, some in zip(row.leaves, row.found, strict=True)]
-        if choose and any(found):
-            found = choose(row.leaves, found, row.roles)
-        places = ((row.id, leaf.turn, leaf.part, leaf.number) for leaf in row.leaves)
-        rows += [(*place, *finding) for place, some in zip(places, found, strict=True) for finding in some]
-    return pl.DataFrame(rows, schema=FINDINGS, orient="row")
+    rows = [
+        row._replace(found=[_but(leaf, f, but.get(row.id, ())) for leaf, f in zip(row.leaves, row.found, strict=True)])
+        for row in find_in_rows(chats, finder, progress)
+    ]
+    chosen = choose(rows) if choose else [row.found for row in rows]
+    lines = [
+        (row.id, leaf.turn, leaf.part, leaf.number, *finding)
+        for row, found in zip(rows, chosen, strict=True)
+        for leaf, some in zip(row.leaves, found, strict=True)
+        for finding in some
+    ]
+    return pl.DataFrame(lines, schema=FINDINGS, orient="row")
 
 
 def _but(leaf: Leaf, findings: Findings, known: Collection[str]) -> Findings:

@@ -5,17 +5,19 @@
 Knowledge is full of names, and a model that learns invented ones instead learns nonsense. So a name counts as private only where
 somebody says it of himself, in a greeting or under a letter, of somebody around him, in a form, or beside personal data with a
 form of its own. The same name then counts in the whole row. Told stories, persons asked about ("Who was ...") and the assistant's
-own name do not count, unless personal data stands beside them. Where no sign is given the name is left.
+own name do not count, unless personal data stands beside them; a name that answers all over the rows are signed with never does
+(`own_names`). Where no sign is given the name is left.
 """
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 
 from curate import ages, doxxing
 from curate.leaves import Leaf
 from curate.naming import address
-from curate.pii import KINDS, TELLING, Finding, Findings
+from curate.pii import KINDS, TELLING, Finding, Findings, InRow
 
 SAME_VALUE = "same value"  # as `replacement` names it
 NAMES = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
@@ -132,6 +134,46 @@ def private(leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[s
         chosen = {*persons, *rest}
         out.append(with_identity(leaf.text, [f for f in findings if f.kind not in NAMES or f in chosen]))
     return out
+
+
+def private_in(rows: Sequence[InRow]) -> list[Sequence[Findings]]:
+    """The same of each row, without the assistant's own name."""
+    own = own_names(rows)
+    return [
+        private(row.leaves, without(row.leaves, row.found, own), row.roles) if any(row.found) else row.found
+        for row in rows
+    ]
+
+
+def own_names(rows: Sequence[InRow]) -> frozenset[str]:
+    """Names of one word that the assistant says in so many rows that they are its own, in lower case.
+
+    An answer that is signed is nobody's personal data, and a persona must keep its name. A name of two words is somebody's, and
+    one that only users say is a user's.
+    """
+    said = Counter(
+        name
+        for row in rows
+        for name in {
+            leaf.text[f.start : f.end].casefold()
+            for leaf, some in zip(row.leaves, row.found, strict=True)
+            if leaf.turn is not None and row.roles[leaf.turn] in ("assistant", "system")
+            for f in some
+            if f.kind == "PERSON"
+        }
+    )
+    share, fewest = doxxing.EVERYBODY
+    return frozenset(name for name, n in said.items() if " " not in name and n >= max(fewest, share * len(rows)))
+
+
+def without(leaves: Sequence[Leaf], found: Sequence[Findings], own: Collection[str]) -> list[Findings]:
+    """The findings of a row without these names of persons."""
+    return [
+        tuple(f for f in some if f.kind != "PERSON" or leaf.text[f.start : f.end].casefold() not in own)
+        if own
+        else some
+        for leaf, some in zip(leaves, found, strict=True)
+    ]
 
 
 def with_identity(text: str, findings: Sequence[Finding]) -> Findings:

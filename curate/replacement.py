@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from curate import ages, outcome, private_names
+from curate import ages, outcome, pii, private_names
 from curate import chats as chat
 from curate.chats import TURN
 from curate.leaves import Leaf, leaves_of, put_back
 from curate.outcome import Outcome, Reason
-from curate.pii import NAMED, Finder, Finding, Findings, find_in_leaves, merge
+from curate.pii import Finder, Finding, Findings, find_in_leaves, merge
 from curate.progress import Progress, silent
 from curate.replacement_styles import Edit, Invented, Style, numbered
 
@@ -137,7 +137,7 @@ def telling_ids(chats: pl.DataFrame, finder: Finder) -> list[str]:
     # Without the number of the line, which is ours: where a row is put in, all below it would be new to the finder.
     files = chats["source"].str.replace(r":\d+$", "")
     names = [f"{row_id}\n{file}" for row_id, file in zip(chats["id"], files, strict=True)]
-    formed = [any(f.kind not in NAMED for f in found) for found in finder.find(names)]
+    formed = [any(f.kind not in pii.NAMED for f in found) for found in finder.find(names)]
     return chats["id"].filter(pl.Series(formed, dtype=pl.Boolean)).to_list()
 
 
@@ -155,9 +155,11 @@ def _plan(
     """
     flat = find_in_leaves([leaf for leaves in rows for leaf in leaves], finder, progress)
     found = iter(flat)
+    in_rows = [[next(found) for _ in leaves] for leaves in rows]
+    own = _own_names(rows, in_rows, roles)
     by_row = [
-        _chosen(leaves, [next(found) for _ in leaves], roles[place] if roles else None)
-        for place, leaves in enumerate(rows)
+        _chosen(leaves, some, roles[place] if roles else None, own)
+        for place, (leaves, some) in enumerate(zip(rows, in_rows, strict=True))
     ]
     edits: list[list[list[Edit]]] = [[] for _ in rows]
     todo = [place for place, findings in enumerate(by_row) if any(findings)]
@@ -175,7 +177,7 @@ def _plan(
         for place in todo:
             leaves = [next(said) for _ in rows[place]]
             seen = [_not_put(next(fresh), some) for some in edits[place]]
-            new = _chosen(leaves, seen, roles[place] if roles else None)
+            new = _chosen(leaves, seen, roles[place] if roles else None, own)
             if any(new):
                 again.append(place)
                 pairs3 = zip(by_row[place], new, edits[place], strict=True)
@@ -184,10 +186,23 @@ def _plan(
     return edits
 
 
-def _chosen(leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[str | None] | None) -> list[Findings]:
+def _own_names(
+    rows: Sequence[Sequence[Leaf]],
+    found: Sequence[Sequence[Findings]],
+    roles: Sequence[Sequence[str | None]] | None,
+) -> frozenset[str]:
+    """The assistant's own names, where only private names count."""
+    if roles is None:
+        return frozenset()
+    return private_names.own_names([pii.InRow("", *row) for row in zip(rows, roles, found, strict=True)])
+
+
+def _chosen(
+    leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[str | None] | None, own: frozenset[str]
+) -> list[Findings]:
     if roles is None or not any(f.kind in private_names.NAMES for findings in found for f in findings):
         return list(found)
-    return private_names.private(leaves, found, roles)
+    return private_names.private(leaves, private_names.without(leaves, found, own), roles)
 
 
 def _values(rows: Sequence[Sequence[Leaf]], by_row: Sequence[Sequence[Findings]]) -> set[tuple[str, str]]:

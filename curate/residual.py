@@ -58,7 +58,7 @@ def measure(
 
     `private`: names count where the run counted them, of private persons only. `as_they_are`: rows that the recipe exempts.
     """
-    choose = private_names.private if private else None
+    choose = private_names.private_in if private else None
     left = still_found(kept, ledger, finder, choose, progress)
     return Residual(
         planted=canaries.measure(before, finder, choose=choose),

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from curate import calibrations, dedup, outcome, overlap, pii, quality, replacement, text, toxicity
+from curate import calibrations, dedup, outcome, overlap, pii, private_names, quality, replacement, text, toxicity
 from curate import chats as chat
+from curate.counted import counted
 from curate.detectors import Models
 from curate.duplicates import found as pairs_found
 from curate.duplicates import stars
@@ -219,6 +220,13 @@ def _personal(
         assert key, "surrogates need a key"
         style = Invented(key, across_rows=recipe.pii.same_across_rows)
     done = replacement.replace(rows, models.find_pii, progress, style=style, all_names=recipe.pii.names == "all")
+    if models.choose and (own := private_names.own_names(pii.find_in_rows(rows, models.find_pii))):
+        said = counted(
+            len(own),
+            "name that the assistant says all over the rows is",
+            "names that the assistant says all over the rows are",
+        )
+        heard.notes.append(f"personal data: {said} taken for its own and left; `names: all` replaces every name")
     heard.edits = done.ledger.filter(~pl.col("row_id").is_in(list(recipe.keep)))
     heard.edited = rows.filter(pl.col("id").is_in(heard.edits["row_id"].to_list()))
     return done

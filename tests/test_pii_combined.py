@@ -1,4 +1,4 @@
-"""How findings are matched with labels: three readings of one address, counted by hand."""
+"""How findings are matched with labels: the readings of one address, counted by hand."""
 
 import sys
 from pathlib import Path
@@ -19,6 +19,24 @@ def test_a_whole_address_matches_none_of_its_parts() -> None:
 
 def test_joined_it_is_one() -> None:
     assert counting.join(TEXT, GOLD) == counting.join(TEXT, FOUND) == FOUND
+
+
+def test_as_the_notebook_maps_it_an_address_is_a_place() -> None:
+    assert counting.as_notebook(TEXT, GOLD) == counting.as_notebook(TEXT, FOUND) == [Span(3, 30, "LOCATION")]
+    apart = [Span(0, 3, "PERSON"), Span(5, 8, "PERSON"), Span(9, 12, "LOCATION")]
+    assert counting.as_notebook("Ann, Bob Rye", apart) == [Span(0, 8, "PERSON"), Span(9, 12, "LOCATION")]
+    assert counting.as_notebook("Ann and Bob", [Span(0, 3, "PERSON"), Span(8, 11, "PERSON")]) == [
+        Span(0, 3, "PERSON"),
+        Span(8, 11, "PERSON"),
+    ]
+
+
+def test_without_types_neighbours_are_one_and_nine_tenths_are_needed() -> None:
+    gold = counting.untyped("Ann Rye Leeds", [Span(0, 7, "PERSON"), Span(8, 13, "LOCATION")])
+    assert gold == [Span(0, 13, counting.ANY)]
+    (reading,) = (reading for reading in counting.READINGS if reading.change is counting.untyped)
+    assert reading.count([(gold, [Span(0, 12, counting.ANY)])], {counting.ANY}) == Score(1, 1, 1, 1)  # 12 of 13
+    assert reading.count([(gold, [Span(0, 11, counting.ANY)])], {counting.ANY}) == Score(1, 0, 1, 0)  # 11 of 13
 
 
 def test_by_letters_a_whole_covers_parts_of_its_own_kind() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from curate import names, pii, private_names, steps
+from curate import names, pii, private_names, replacement, steps
 from curate.chats import chats_of
 from curate.detectors import Models
 from curate.held import held
@@ -66,10 +66,47 @@ def test_a_public_name_does_not_make_the_worse_row(models: Models) -> None:
 def test_a_scan_that_chooses_is_a_part_of_one_that_does_not() -> None:
     chats = chats_of([row("a", PRIVATE, "Dear Jane, mail bob@corp.org."), row("b", PUBLIC)])
     every = pii.scan(chats, BOTH)
-    chosen = pii.scan(chats, BOTH, choose=private_names.private)
+    chosen = pii.scan(chats, BOTH, choose=private_names.private_in)
     assert set(chosen.rows()) < set(every.rows())
     assert set(chosen.filter(kind="EMAIL").rows()) == set(every.filter(kind="EMAIL").rows())
     assert set(chosen["row_id"]) == {"a"}
+
+
+SIGNED = [
+    row(
+        f"r{n}",
+        f"Where is parcel {n}? I am Tom, t{n}@corp.org.",
+        f"On its way, {n} more days.\nWren, from the desk, desk@corp.org",
+    )
+    for n in range(12)
+]
+
+
+def test_the_assistants_own_name_stays_and_the_users_goes(models: Models) -> None:
+    kept = replacement.replace(chats_of(SIGNED), BOTH).kept
+    for turns in kept["turns"].to_list():
+        assert "Tom" not in turns[0]["content"]
+        assert "\nWren, from the desk, <EMAIL_" in turns[1]["content"]
+    chosen = pii.scan(chats_of(SIGNED), BOTH, choose=private_names.private_in)
+    assert chosen.filter(kind="PERSON", turn=1).height == 0
+    assert chosen.filter(kind="PERSON", turn=0).height == len(SIGNED)
+    few = replacement.replace(chats_of(SIGNED[:9]), BOTH).kept  # in fewer rows it is nobody's in particular
+    assert all("Wren" not in turns[1]["content"] for turns in few["turns"].to_list())
+    every = replacement.replace(chats_of(SIGNED), BOTH, all_names=True).kept
+    assert all("Wren" not in turns[1]["content"] for turns in every["turns"].to_list())
+
+
+def test_a_name_of_two_words_is_somebodys_however_often_it_is_signed() -> None:
+    rows = [
+        row(each["id"], "Where is it?", f"On its way.\nJane Doe, jane{n}@corp.org") for n, each in enumerate(SIGNED)
+    ]
+    kept = replacement.replace(chats_of(rows), BOTH).kept
+    assert all("Jane" not in turns[1]["content"] for turns in kept["turns"].to_list())
+
+
+def test_own_names_are_told(models: Models) -> None:
+    done = steps.run(chats_of(SIGNED), EVAL, recipe(), models)
+    assert any("1 name that the assistant says all over the rows is taken for its own" in note for note in done.notes)
 
 
 def test_who_chooses_follows_from_what_is_asked_for(models: Models, toy_models: Models) -> None:
@@ -77,7 +114,7 @@ def test_who_chooses_follows_from_what_is_asked_for(models: Models, toy_models: 
     assert models.asking_for("none") is models
     private, every = models.asking_for("private"), models.asking_for("all")
     assert isinstance(private.find_pii, WithNames)
-    assert (private.choose, every.choose) == (private_names.private, None)
+    assert (private.choose, every.choose) == (private_names.private_in, None)
     assert private.asking_for("private").find_pii is private.find_pii
     assert toy_models.asking_for("private") is toy_models  # of another make
 
