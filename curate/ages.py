@@ -279,12 +279,6 @@ def number(value: str) -> int | None:
     return None
 
 
-def after_a(value: str) -> str:
-    """What turns "a" into the article of this age: "n" of "an 18-year-old", "" of "a 24-year-old"."""
-    age = number(value) or 0
-    return "n" if age in (8, 11, 18) or 80 <= age <= 89 else ""
-
-
 def group(age: int) -> range:
     """The ages that may stand in for this one: of its decade, and a child stays one. Those of 18 and 19 go with the twenties,
 

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from curate import ages
 from curate.leaves import Leaf
 from curate.pii import PLACEHOLDER, Finding, Findings
 from curate.surrogates import Key, Surrogates
@@ -27,7 +26,6 @@ class Edit:
 
 Style = Callable[[str, Sequence[Leaf], Sequence[Findings]], list[list[Edit]]]
 
-ARTICLE = re.compile(r"\b(?P<a>[aA])(?P<n>n?)(?P<gap>\s)$")
 _HE, _SHE = (
     re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for words in ("he|him|his|mr|sir", "she|her|hers|mrs|ms|miss|madam")
 )
@@ -92,19 +90,9 @@ class Invented:
         stand_ins = self._all or Surrogates(self._key, row, values)
         hint = "" if self._all else _gender(" ".join(leaf.text for leaf in leaves)) if values else ""
         return [
-            [_agreeing(leaf.text, Edit(f, stand_ins.of(f.kind, leaf.text[f.start : f.end], hint))) for f in findings]
+            [Edit(f, stand_ins.of(f.kind, leaf.text[f.start : f.end], hint)) for f in findings]
             for leaf, findings in zip(leaves, found, strict=True)
         ]
-
-
-def _agreeing(text: str, edit: Edit) -> Edit:
-    """The edit of an age with the article before it, where that must change: "an 18-year-old", "a 24-year-old"."""
-    start = edit.finding.start
-    article = ARTICLE.search(text, max(0, start - 4), start) if edit.finding.kind == ages.KIND else None
-    if article is None or (fitting := article["a"] + ages.after_a(edit.placeholder)) == article["a"] + article["n"]:
-        return edit
-    finding = edit.finding._replace(start=article.start())
-    return Edit(finding, f"{fitting}{article['gap']}{edit.placeholder}")
 
 
 def _gender(text: str) -> str:

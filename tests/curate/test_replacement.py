@@ -357,20 +357,6 @@ def test_an_age_told_again_is_the_same_age() -> None:
     assert replacement.replace(alone, FINDER).ledger.height == 0
 
 
-@pytest.mark.parametrize("age", [8, 9, 11, 12, 17, 18, 21, 79, 80, 85, 90])
-def test_the_article_before_an_age_agrees(age: int) -> None:
-    article = "an" if f"{age}" in ("8", "11", "18") or f"{age}"[0] == "8" else "a"
-    chats = chats_of(
-        [row(f"My son is {article} {age}-year-old boy, mail jane@corp.org.", f"{article.title()} {age}-year-old boy!")]
-    )
-    outcome = replacement.replace(chats, FINDER, style=Invented(KEY))
-    match = re.match(r"My son is (an?) (\d+)-year-old boy", said(outcome.kept)[0] or "")
-    assert match
-    assert match[2] != f"{age}"
-    assert (match[1] == "an") == (match[2] in ("8", "11", "18") or (match[2][0] == "8" and len(match[2]) == 2))
-    assert said(outcome.kept)[1] == f"{match[1].title()} {match[2]}-year-old boy!"
-
-
 def test_an_age_beside_a_name_counts_where_the_name_is_private() -> None:
     finder = with_names(FINDER, NAMES)
     chats = chats_of([row("I am Jane Doe, 34 years old."), row("Ada Byron died at the age of 36.")])
