@@ -10,7 +10,7 @@ an exit code; `WINNOW_DEBUG=1` shows tracebacks to those who mend Winnow itself.
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
@@ -180,6 +180,8 @@ def audit(
     voice = rubrics.read(rubric) if rubric else None
     page = audit_page.WANTED if out is not None and form_of(out) == "html" else {}
     with _progress() as progress:
+        if not pii_model.strip():
+            raise BadInput("--pii-model names nothing", hint="--pii-model winnow, or none")
         names = None if pii_model == "none" else pii_model
         models = _models(encoder, progress, precision=precision.value, names=names, scorer=toxicity_scorer)
         found = survey.audit_files(
@@ -228,7 +230,7 @@ def map_(
     with _progress() as progress:
         models = _models(encoder, progress, precision=precision.value)
         chats = files.read(data, format=format.value).chats
-        shown = survey.mask(models)(chats)
+        shown = survey.mask(models, names=True)(chats)
         rows = atlas.table(chats, shown, models.encoder.encode, cache=models.encoder.cache, progress=progress)
     aside(f"{counted(rows.height, 'query', 'queries')} at http://{atlas.HOST}:{port}; Ctrl-C ends it")
     atlas.show(rows, port)
@@ -477,11 +479,11 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Tell why a row was removed or edited, with its twin. Personal data is masked."""
-    from curate import explain, pii
+    from curate import explain
     from curate import iteration as iterations
 
     _check_report(out, [])
-    story = explain.why(iterations.open(iteration), row_id, pii.masker(pii.load(cache=_cache())))
+    story = explain.why(iterations.open(iteration), row_id, _masker())
     if out is not None:
         story.report().write(out)
         aside(f"report: {out}")
@@ -529,15 +531,14 @@ def thresholds(
 ) -> None:
     """Show what other thresholds would do to duplicates, and pairs to choose by. Nothing is compared again."""
     from curate import iteration as iterations
-    from curate import pii, pipeline
+    from curate import pipeline
     from curate import thresholds as told
 
     before = iterations.open(iteration)
     wanted = {step: value for step, value in (("near", near), ("semantic", semantic)) if value is not None}
     if out is not None and not wanted:
         raise BadInput("no other threshold was named to curate with", hint="--near 0.8, or --semantic 0.85")
-    finder = pii.load(cache=_cache())
-    decided = told.thresholds(before, pii.masker(finder), wanted, 0 if out else show)
+    decided = told.thresholds(before, _masker(), wanted, 0 if out else show)
     if out is None:
         _say(decided, decided.to_dict(), as_json)
         return
@@ -698,14 +699,13 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Compare rows against rows, and model against model where both sides were evaluated: paired, with verdicts."""
-    from curate import pii
     from evalsuite import compare_report, difference
 
     _check_report(out, [a, b])
     with _progress() as progress:
         models = _models(None, progress)
         rows, model = difference.of(a, b, models.asking_for("private"), progress)
-    _tell(compare_report.report(rows, model, pii.masker(models.find_pii)), out, as_json)
+    _tell(compare_report.report(rows, model, _masker()), out, as_json)
 
 
 @app.command("cache", epilog="Example: winnow cache --prune 2GB")
@@ -823,6 +823,15 @@ def _models(
         name, precision=numbers, pii_threshold=threshold, names=names or False, scorer=scorer, cache=_cache(),
         progress=progress, processes=hands.usable(),
     )  # fmt: skip
+
+
+def _masker() -> Callable[[str], str]:
+    """What hides personal data in texts that are shown, names of private persons too."""
+    from curate import names, pii, private_names
+    from curate.with_names import with_names
+
+    cache = _cache()
+    return private_names.masker(with_names(pii.load(cache=cache), names.load(cache=cache)))
 
 
 def _say(result: Any, document: dict[str, Any], as_json: bool) -> None:

@@ -18,7 +18,7 @@ from curate.pairs import Judge, PairRule
 from curate.pii import Choose, Finder
 from curate.progress import Progress, silent
 from curate.toxicity import Scorer
-from curate.with_names import with_names
+from curate.with_names import WithNames, with_names
 
 SHIPPED = "winnow"  # the name of the finder of names that ships
 FACTS = ("name", "precision", "dimensions", "max_tokens", "fingerprint")
@@ -35,9 +35,12 @@ class Models:
 
     def asking_for(self, names: Literal["none", "private", "all"]) -> "Models":
         """The same models, looking for the names that a recipe asks for. A finder of another make stays as it is."""
-        if names == "none" or not isinstance(self.find_pii, Finder):
+        if not isinstance(self.find_pii, Finder):
             return self
-        return replace(self, find_pii=self.find_named, every_name=names == "all")
+        forms = self.find_pii.forms if isinstance(self.find_pii, WithNames) else self.find_pii
+        finder, every = (forms, False) if names == "none" else (self.find_named, names == "all")
+        same = finder is self.find_pii and every == self.every_name
+        return self if same else replace(self, find_pii=finder, every_name=every)
 
     @property
     def choose(self) -> Choose | None:

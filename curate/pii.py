@@ -44,9 +44,9 @@ NAMED = ("PERSON", "LOCATION", "ORGANIZATION")  # what `with_names` finds beside
 LIMITS = """\
 By form are found: e-mail, telephone, card, account and licence numbers, network addresses, keys, English street addresses,
 postal codes beside their word, links that carry a user, and the age of a person that stands beside such data in one text
-(within 250 characters, or said of the writer himself or somebody around him). Not found by form: names of persons, places and
-organisations and addresses in other languages (the finder of names looks for them, unless the recipe says `pii: {names: none}`),
-data that is spelt out ("jane at corp dot com"), and numbers that stand without a word that says what they are
+(within 250 characters, or said of the writer himself or somebody around him). Names of persons, places and
+organisations and addresses in other languages have no form: the finder of names looks for them, unless the recipe says
+`pii: {names: none}`. Not found: data that is spelt out ("jane at corp dot com"), and numbers that stand without a word that says what they are
 (passport, licence, account, NHS, birth date). Ages without anything beside them that tells whose they are, ranges and limits
 of age ("18 or older") and the age of a thing are left alone. A link or domain without user data, a date in a story and the address of a
 loopback or a netmask are not personal data here. Dates of birth of persons in encyclopaedic sentences are left alone."""

@@ -12,16 +12,18 @@ own name do not count, unless personal data stands beside them; a name that answ
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from curate import ages, doxxing
 from curate.leaves import Leaf
 from curate.naming import address
-from curate.pii import KINDS, TELLING, Finding, Findings, InRow
+from curate.pii import KINDS, TELLING, Finder, Finding, Findings, InRow, mask
 
 SAME_VALUE = "same value"  # as `replacement` names it
 NAMES = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
+IN_QUESTION = NAMES | {"STREET_ADDRESS"}  # kinds of which it is asked whether they are private
 BEFORE, AFTER = 60, 60  # characters around a name that are read
+_OWN = re.compile(r"\b(?:I am|I'm|I’m|[Mm]y name is|[Tt]his is)\s*$")
 SURE, SURE_IN_LOWER_CASE = 0.85, 0.95  # what a name needs to count as private: more than to be found
 
 _QUOTES = r"[\"“'(*_>-]{0,3}"
@@ -145,11 +147,21 @@ def private_in(rows: Sequence[InRow]) -> list[Sequence[Findings]]:
     ]
 
 
+def masker(finder: Finder) -> Callable[[str], str]:
+    """A text in, the text as a report may show it out: personal data with a form and the names of private persons masked."""
+
+    def masked(text: str) -> str:
+        (found,) = private([Leaf(None, "content", 0, "", text)], finder.find([text]))
+        return mask(text, found)
+
+    return masked
+
+
 def own_names(rows: Sequence[InRow]) -> frozenset[str]:
-    """Names of one word that the assistant says in so many rows that they are its own, in lower case.
+    """Names of one word that the assistant signs with or gives as its own in so many rows that they are its, in lower case.
 
     An answer that is signed is nobody's personal data, and a persona must keep its name. A name of two words is somebody's, and
-    one that only users say is a user's.
+    one that the assistant greets is a user's.
     """
     said = Counter(
         name
@@ -159,11 +171,18 @@ def own_names(rows: Sequence[InRow]) -> frozenset[str]:
             for leaf, some in zip(row.leaves, row.found, strict=True)
             if leaf.turn is not None and row.roles[leaf.turn] in ("assistant", "system")
             for f in some
-            if f.kind == "PERSON"
+            if f.kind == "PERSON" and _is_own(leaf.text, f)
         }
     )
     share, fewest = doxxing.EVERYBODY
     return frozenset(name for name, n in said.items() if " " not in name and n >= max(fewest, share * len(rows)))
+
+
+def _is_own(text: str, f: Finding) -> bool:
+    """Whether a text is signed with the name, on a line below the first that is no sentence, or gives it as the writer's."""
+    before, after = text[: f.start].rpartition("\n"), text[f.end : f.end + AFTER].partition("\n")[0]
+    signed = bool(before[1]) and not before[2].strip(" \t-–—*_\"'") and after.rstrip()[-1:] not in tuple(".?!:;")
+    return signed or _OWN.search(text[max(0, f.start - BEFORE) : f.start]) is not None
 
 
 def without(leaves: Sequence[Leaf], found: Sequence[Findings], own: Collection[str]) -> list[Findings]:
@@ -205,6 +224,8 @@ def _is_home(leaf: Leaf, f: Finding) -> bool:
     # An address with a street and a postal code is written down to send something there.
     if address.POSTAL.search(leaf.text[f.start : f.end]):
         return True
+    if not address.has_a_number(leaf.text[f.start : f.end]):  # "Abbey Road" is an album, too
+        return bool(address.HOME.search(leaf.text[max(0, f.start - BEFORE) : f.start]))
     return bool(_HOME.search(leaf.label) or _HOME.search(leaf.text[max(0, f.start - BEFORE) : f.start]))
 
 
@@ -247,7 +268,7 @@ def _known(leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[st
             if f.kind != "PERSON":
                 continue
             before, after = leaf.text[max(0, f.start - BEFORE) : f.start], leaf.text[f.end : f.end + AFTER]
-            own = assistant and re.search(r"\b(?:I am|I'm|I’m|my name is|this is)\s*$", before)
+            own = assistant and _OWN.search(before)
             if own or _PERSONA.search(before) or _ASKED.search(before) or _KNOWN.match(after):
                 yield _last(leaf.text[f.start : f.end])
 

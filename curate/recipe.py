@@ -72,7 +72,7 @@ class Pii(_Strict):
     @model_validator(mode="after")
     def _model_for_names(self) -> "Pii":
         if self.model and self.names == "none":
-            raise ValueError(f"a model finds names, so say which: {{model: {self.model}, names: private}}")
+            raise ValueError(f"written with names, since a model finds these: {{model: {self.model}, names: private}}")
         return self
 
 

@@ -137,6 +137,7 @@ def telling_ids(chats: pl.DataFrame, finder: Finder) -> list[str]:
     # Without the number of the line, which is ours: where a row is put in, all below it would be new to the finder.
     files = chats["source"].str.replace(r":\d+$", "")
     names = [f"{row_id}\n{file}" for row_id, file in zip(chats["id"], files, strict=True)]
+    # Ids and paths are words run together, in which names are found by chance.
     formed = [any(f.kind not in pii.NAMED for f in found) for found in finder.find(names)]
     return chats["id"].filter(pl.Series(formed, dtype=pl.Boolean)).to_list()
 
@@ -200,7 +201,7 @@ def _own_names(
 def _chosen(
     leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[str | None] | None, own: frozenset[str]
 ) -> list[Findings]:
-    if roles is None or not any(f.kind in private_names.NAMES for findings in found for f in findings):
+    if roles is None or not any(f.kind in private_names.IN_QUESTION for findings in found for f in findings):
         return list(found)
     return private_names.private(leaves, private_names.without(leaves, found, own), roles)
 

@@ -20,8 +20,8 @@ from curate import (
     explain,
     files,
     iteration_report,
-    pii,
     pipeline,
+    private_names,
     shipped,
     survey,
     verification,
@@ -115,7 +115,12 @@ def _audit(stage: _Stage) -> None:
     stage.chapter("Audit: what is in the raw file?", "winnow audit support-raw.jsonl --eval support-eval.jsonl")
     cases = subject.shipped_eval_files()
     found = survey.audit_files(
-        [stage.raw], [stage.evals], stage.models, shipped=cases, progress=stage.progress, **audit_page.WANTED
+        [stage.raw],
+        [stage.evals],
+        stage.models.asking_for("private"),
+        shipped=cases,
+        progress=stage.progress,
+        **audit_page.WANTED,
     )
     written.write(audit_page.report(found), stage.out / "audit-raw.html")
     stage.say(str(found))
@@ -156,7 +161,7 @@ def _key(folder: Path) -> Path:
 def _why(stage: _Stage, it: Iteration) -> None:
     stage.chapter("Why? Three rows, and what became of them", "winnow why 002-curated ROW")
 
-    mask = pii.masker(stage.models.find_pii)
+    mask = private_names.masker(stage.models.find_named)
     ledger = it.ledger()
     for step, action in TOLD:
         # The first by id, so that every run tells of the same rows.
@@ -206,8 +211,8 @@ def _evaluate(stage: _Stage, it: Iteration | None) -> Evaluation:
 
 def _diff(stage: _Stage, raw: Iteration, curated: Iteration, base: Evaluation) -> None:
     stage.chapter("Diff: which iteration is better, and is it certain?", "winnow diff 001-raw 002-curated -o diff.html")
-    rows, model = difference.of(raw.path, curated.path, stage.models, stage.progress)
-    compare_report.report(rows, model, pii.masker(stage.models.find_pii)).write(stage.out / "diff.html")
+    rows, model = difference.of(raw.path, curated.path, stage.models.asking_for("private"), stage.progress)
+    compare_report.report(rows, model, private_names.masker(stage.models.find_named)).write(stage.out / "diff.html")
     stage.say(f"data: {rows}")
     if model is not None:
         stage.say(f"model: {model.names[0]} -> {model.names[1]}, paired by case")

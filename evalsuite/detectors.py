@@ -1,4 +1,4 @@
-"""The detectors that judge completions: the very ones that curation used, so that before and after compare.
+"""The detectors that judge completions: those of curation, so that before and after compare; names are left to curation.
 
     judges = load()
     judges.describe()          # names and fingerprints, as they stand in every manifest and report
@@ -28,7 +28,7 @@ class Detectors:
 
     @classmethod
     def of(cls, models: Models) -> "Detectors":
-        """The very objects that a curation run uses, and the refusal detector that ships with Winnow."""
+        """The objects that a curation run uses (of personal data those for what has a form), and the refusal detector that ships with Winnow."""
         return cls(models.score_toxicity, models.find_pii, refusals.load(), models.encoder)
 
     def describe(self) -> dict[str, Any]:

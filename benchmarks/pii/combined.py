@@ -4,8 +4,8 @@
     print("\\n".join(combined(rows, {"winnow": finder.find, "presidio": presidio()})))
 
 A span is found when a finding of its mapped kind shares at least half of what either covers (intersection over union). The test
-set splits an address into house number, street, town and code, each a span; one finding covers them. So the figures are printed
-in five readings, from the strictest to the mildest of those with types:
+set splits an address into house number, street, town and code, each a span, and one finding covers them. So the figures are
+printed in five readings:
 
 - as labelled;
 - with neighbouring parts of one address joined on both sides, in the gold and in what was found;

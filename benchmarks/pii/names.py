@@ -4,7 +4,8 @@
 
 DIR holds `pii/wnut17dev.conll`, `pii/pii_test.jsonl.gz`, `chat/*` and `overlap/contamination_pairs.jsonl.gz`; what is missing is
 left out and said. A name counts as found when a finding of its kind shares at least half of what either covers. The written
-texts were marked by hand and kept for this, or come from templates and names that training never sees; these need Faker.
+texts were marked by hand and kept for this, or come from templates that training never sees and from names that its lists do not
+have (a few of these stand in the texts it learns from); they need Faker.
 """
 
 import argparse

@@ -104,6 +104,35 @@ def test_a_name_of_two_words_is_somebodys_however_often_it_is_signed() -> None:
     assert all("Jane" not in turns[1]["content"] for turns in kept["turns"].to_list())
 
 
+def test_a_customers_common_name_is_not_the_assistants() -> None:
+    rows = [
+        row(f"r{n}", f"Hi, I'm John. My number is 0151 555 01{n:02}.", "Dear John,\nJohn, your number is kept.")
+        for n in range(12)
+    ]
+    kept = replacement.replace(chats_of(rows), BOTH).kept
+    assert not any("John" in turn["content"] for turns in kept["turns"].to_list() for turn in turns)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "My favourite album is Abbey Road.",
+        "My dream is to see Carnaby Street and Oxford Street.",
+        "I am reading on Fleet Street papers.",
+    ],
+)
+def test_a_street_without_a_number_is_a_home_only_where_somebody_lives(said: str) -> None:
+    assert replacement.replace(chats_of([row("a", said)]), BOTH).ledger.height == 0
+    lived = replacement.replace(chats_of([row("a", "I live on Mill Lane and want a cat.")]), BOTH)
+    assert "Mill Lane" not in lived.kept["turns"][0][0]["content"]
+
+
+def test_what_is_shown_hides_private_names() -> None:
+    hide = private_names.masker(BOTH)
+    assert "Doe" not in hide(f"user: {PRIVATE}\nassistant: Dear Jane Doe, on its way.")
+    assert hide(f"user: {PUBLIC}") == f"user: {PUBLIC}"
+
+
 def test_own_names_are_told(models: Models) -> None:
     done = steps.run(chats_of(SIGNED), EVAL, recipe(), models)
     assert any("1 name that the assistant says all over the rows is taken for its own" in note for note in done.notes)
