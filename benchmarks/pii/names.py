@@ -61,7 +61,12 @@ def written(finder: Any, calibration: bool) -> None:
     except ImportError as missing:
         print(f"written texts: {missing}, left out\n")
         return
-    report("texts kept for measuring, by another hand", finder, names_marked.texts(names_marked.MEASURED))
+    apart = names_marked.texts(names_marked.MEASURED)
+    unseen(
+        apart,
+        report("texts kept for measuring, by another hand", finder, apart),
+        names_marked.texts(names_marked.TEXTS),
+    )
     fill = names_writer.Writer(2, held_out=True)
     held = [fill.write("held_out") for _ in range(2000)]
     low = [
@@ -110,6 +115,21 @@ def shared(finding: Any, span: Span) -> float:
 def covered(span: Span, found: Sequence[Any]) -> float:
     """The part of a span that findings cover, however far they reach. The test set has an address as one span a line."""
     return sum(max(0, min(f.end, span[1]) - max(f.start, span[0])) for f in found) / (span[1] - span[0])
+
+
+def unseen(texts: Sequence[Any], found: Sequence[Findings], learnt: Sequence[Any]) -> None:
+    """Recall on the names that do not stand in the texts that it learnt from."""
+    known = {w.text[start:end].casefold() for w in learnt for start, end, _ in w.spans}
+    print("  of these names, those that stand in no text that it learnt from")
+    for kind in KINDS:
+        names_of = [
+            any(f.kind == kind and shared(f, s) >= 0.5 for f in some)
+            for w, some in zip(texts, found, strict=True)
+            for s in w.spans
+            if s[2] == kind and w.text[s[0] : s[1]].casefold() not in known
+        ]
+        print(f"  {kind:13} recall {wilson(sum(names_of), len(names_of))}")
+    print()
 
 
 def calibrated(texts: Sequence[Any], found: Sequence[Findings]) -> None:
