@@ -310,5 +310,5 @@ def test_mask_shows_nothing_of_a_value() -> None:
 
 
 def test_limits_are_said() -> None:
-    assert "names of persons" in FINDER.limits
+    assert "Names of persons" in FINDER.limits
     assert found("My name is Jane Doe and I live in Leeds") == []
