@@ -33,11 +33,16 @@ class Models:
     score_toxicity: Scorer
     every_name: bool = False  # where names are looked for: all of them count, not those of private persons alone
 
-    def asking_for(self, names: Literal["none", "private", "all"]) -> "Models":
-        """The same models, looking for the names that a recipe asks for. A finder of another make stays as it is."""
+    def asking_for(self, names: Literal["none", "private", "all"], model: str | None = None) -> "Models":
+        """The same models, looking for the names that a recipe asks for, with the model that it names.
+
+        A finder that looks for names already does so with its own model, and one of another make stays as it is.
+        """
         if not isinstance(self.find_pii, Finder):
             return self
         forms = self.find_pii.forms if isinstance(self.find_pii, WithNames) else self.find_pii
+        if model and names != "none" and "PERSON" not in self.find_pii.kinds:
+            return replace(self, find_pii=_with_named(forms, model), every_name=names == "all")
         finder, every = (forms, False) if names == "none" else (self.find_named, names == "all")
         same = finder is self.find_pii and every == self.every_name
         return self if same else replace(self, find_pii=finder, every_name=every)
@@ -85,6 +90,12 @@ class Models:
         return {what: f"{model.name} ({model.fingerprint[:12]})" for what, model in parts}
 
 
+def _with_named(forms: Finder, model: str) -> Finder:
+    from curate.naming import presidio
+
+    return with_names(forms, presidio.named(model, cache=forms.cache))
+
+
 def load(
     name: str | None = None,
     *,
@@ -105,10 +116,9 @@ def load(
     finder = pii.load(threshold=pii_threshold or pii.THRESHOLD, cache=cache, processes=processes)
     if names:
         from curate import names as finder_of_names
-        from curate.naming import presidio
 
         if isinstance(names, str) and names != SHIPPED:
-            finder = with_names(finder, presidio.named(names, cache=cache))
+            finder = _with_named(finder, names)
         else:
             finder = with_names(finder, finder_of_names.load(cache=cache, processes=processes))
     return Models(

@@ -79,7 +79,7 @@ def curate(
     read = files.read(sources.data, format=sources.format, on_error=sources.on_error)
     eval_files = overlap.read_eval_files(sources.eval, sources.shipped)
     models = load(recipe)
-    models = held(models.asking_for(recipe.pii.names) if recipe.pii else models)
+    models = held(models.asking_for(recipe.pii.names, recipe.pii.model) if recipe.pii else models)
     if not recipe.overlap.allow_uncalibrated:
         certificate.check_calibrated(models.encoder)
     iteration.held(out)  # before a key is made

@@ -79,7 +79,7 @@ def run(
     key: Key | None = None,
 ) -> Steps:
     """Apply the recipe's steps to a chat frame, in their fixed order. `key`: of the surrogates, where the recipe asks for them."""
-    models = models.asking_for(recipe.pii.names) if recipe.pii else models
+    models = models.asking_for(recipe.pii.names, recipe.pii.model) if recipe.pii else models
     rows = chats
     ledgers: list[pl.DataFrame] = []
     account: list[Step] = []

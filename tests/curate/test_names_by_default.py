@@ -8,6 +8,7 @@ import pytest
 from curate import names, pii, private_names, replacement, steps
 from curate.chats import chats_of
 from curate.detectors import Models
+from curate.errors import WinnowError
 from curate.held import held
 from curate.overlap import EvalFile
 from curate.recipe import Pii, Recipe
@@ -156,3 +157,11 @@ def test_both_together_are_held(models: Models) -> None:
     for _ in range(2):
         assert kept.find_pii.find(texts) == BOTH.find(texts)
     assert kept.find_named is kept.find_pii
+
+
+def test_a_recipes_model_is_asked_and_one_that_is_not_there_is_a_sentence(models: Models) -> None:
+    with pytest.raises(WinnowError, match="no_such_model"):
+        models.asking_for("private", "spacy:no_such_model")
+    held_by_hand = models.asking_for("private")
+    assert held_by_hand.asking_for("private", "spacy:no_such_model") is held_by_hand  # has one already
+    assert models.asking_for("none", "spacy:no_such_model") is models
