@@ -13,6 +13,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache
 
 from curate import ages, doxxing
 from curate.leaves import Leaf
@@ -114,8 +115,11 @@ def private(leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[s
     words before them say that somebody lives or gets mail there; ages beside what tells whose they are (`with_identity`).
     """
     found = [tuple(f for f in some if _is_home(leaf, f)) for leaf, some in zip(leaves, found, strict=True)]
-    named = any(f.kind == "PERSON" for some in found for f in some)
-    told = named and any(_TOLD.search(leaf.text) for leaf in leaves)
+
+    @cache
+    def told() -> bool:  # asked last, since most rows with names have none with a sign
+        return any(_TOLD.search(leaf.text) for leaf in leaves)
+
     known = set(_known(leaves, found, roles))
     telling = [_telling(leaf, findings, told, known) for leaf, findings in zip(leaves, found, strict=True)]
     words = {
@@ -229,8 +233,8 @@ def _is_home(leaf: Leaf, f: Finding) -> bool:
     return bool(_HOME.search(leaf.label) or _HOME.search(leaf.text[max(0, f.start - BEFORE) : f.start]))
 
 
-def _telling(leaf: Leaf, findings: Findings, told: bool, known: set[str]) -> list[Finding]:
-    """The names of a text that a sign says to be private."""
+def _telling(leaf: Leaf, findings: Findings, told: Callable[[], bool], known: set[str]) -> list[Finding]:
+    """The names of a text that a sign says to be private. `told`: whether the row tells a story."""
     names = [f for f in findings if f.kind == "PERSON" and _could_be(leaf.text, f)]
     beside = {_nearest(f, names) for f in findings if f.kind in _FORMS} if names else set()
     labelled = bool(leaf.label and _LABEL.search(leaf.label))
@@ -238,7 +242,7 @@ def _telling(leaf: Leaf, findings: Findings, told: bool, known: set[str]) -> lis
         f
         for f in names
         if f in beside
-        or (not told and _last(leaf.text[f.start : f.end]) not in known and (labelled or _has_sign(leaf.text, f)))
+        or (_last(leaf.text[f.start : f.end]) not in known and (labelled or _has_sign(leaf.text, f)) and not told())
     ]
 
 
