@@ -272,7 +272,8 @@ def _known(leaves: Sequence[Leaf], found: Sequence[Findings], roles: Sequence[st
             if f.kind != "PERSON":
                 continue
             before, after = leaf.text[max(0, f.start - BEFORE) : f.start], leaf.text[f.end : f.end + AFTER]
-            own = assistant and _OWN.search(before)
+            # Lower case only: a letter that the assistant writes for somebody says "My name is" at its start.
+            own = assistant and re.search(r"\b(?:I am|I'm|I’m|my name is|this is)\s*$", before)
             if own or _PERSONA.search(before) or _ASKED.search(before) or _KNOWN.match(after):
                 yield _last(leaf.text[f.start : f.end])
 

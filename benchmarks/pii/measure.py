@@ -109,9 +109,13 @@ def measure(options: argparse.Namespace) -> None:
     texts = [f"{row['instruction']}\n{row['context']}\n{row['response']}" for row in dolly]
     unlabelled(f"Dolly rows, the first {len(texts):,}", texts, finders, options.show)
     touched("HumanEval items", sorted(set(code)), both["winnow, patterns and names"])
-    private(texts)
     everything = list(lines(options.data / "chat" / "dolly_15k.jsonl.gz"))
     whole = [f"{row['instruction']}\n{row['context']}\n{row['response']}" for row in everything]
+    pairs = [(f"{row['instruction']}\n{row['context']}", row["response"]) for row in everything]
+    print()
+    private(f"Dolly, all {len(pairs):,} rows", pairs, both["winnow, patterns and names"])
+    for name in ("alpaca_en_demo.json", "instruction_1100.json"):
+        private(name, instructions(options.data / "chat" / name), both["winnow, patterns and names"])
     aged(whole, finders["winnow"], f"Dolly, all {len(whole):,} rows")
     speed(texts, finders, both)
     print("\ntext made to run a pattern away, patterns and names")
@@ -151,17 +155,23 @@ def touched(title: str, texts: Sequence[str], find: Find) -> None:
         print(f"\n{title}, with names: touched {wilson(sum(map(bool, find(texts))), len(texts))}")
 
 
-def private(texts: Sequence[str]) -> None:
-    """Rows that `names: private` and `names: all` would touch, where nearly every name is of a public person."""
-    if not texts:
+def private(title: str, rows: Sequence[Sequence[str]], find: Find) -> None:
+    """Rows, as question and answer, in which `names: private` and `names: all` would touch a name; nearly all are of public persons."""
+    if not rows:
         return
-    counts = Counter[str]()
-    for text, found in zip(texts, names.load().find(texts), strict=True):
-        leaf = Leaf(0, "content", 0, "", text)
-        counts["all"] += bool(found)
-        counts["private"] += any(f.kind in private_names.NAMES for f in private_names.private([leaf], [found])[0])
-    for kind in ("private", "all"):
-        print(f"Dolly, names: {kind}: touched {wilson(counts[kind], len(texts))}")
+    flat = iter(find([text for row in rows for text in row]))
+    by_row = [[next(flat) for _ in row] for row in rows]
+    asked = ("user", "assistant")
+    chosen = {"all": by_row, "private": [as_curated(*pair, asked) for pair in zip(rows, by_row, strict=True)]}
+    for which, found in chosen.items():
+        named = sum(any(f.kind in private_names.NAMES for some in row for f in some) for row in found)
+        print(f"{title}, names: {which}: touched {wilson(named, len(rows))}, {named} rows")
+
+
+def instructions(path: Path) -> list[tuple[str, str]]:
+    """Question and answer of each row of a file in Alpaca form."""
+    held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return [(f"{row['instruction']}\n{row.get('input', '')}", row["output"]) for row in held]
 
 
 def speed(texts: Sequence[str], finders: dict[str, Find], both: dict[str, Find]) -> None:
